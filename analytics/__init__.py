@@ -1,0 +1,1 @@
+"""Analytics: metrics, movements, cohorts and comparisons derived from the ledger."""

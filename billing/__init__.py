@@ -1,0 +1,1 @@
+"""Billing: price books, rating, invoices, payouts and the double-entry ledger."""

@@ -1,0 +1,1 @@
+"""Metering: the append-only log of facts, and the usage measured from it."""

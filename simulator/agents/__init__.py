@@ -1,0 +1,1 @@
+"""Agents: one file for each kind of actor in a scenario."""

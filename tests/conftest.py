@@ -1,0 +1,13 @@
+"""What every test run says about itself; it sets nothing that a test could come to depend on."""
+
+import platform
+from importlib.metadata import version
+
+SHOWN = ("duckdb", "polars", "pyarrow", "sqlmodel", "simpy", "faker", "hypothesis")
+
+
+def pytest_report_header() -> str:
+    """Name the versions that decide a result."""
+    return f"saasim on Python {platform.python_version()}: " + ", ".join(
+        f"{name} {version(name)}" for name in SHOWN
+    )
