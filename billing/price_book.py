@@ -56,18 +56,26 @@ class Rate(Record):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        needs = {"flat": ["flat_fee"], "package": ["unit_price", "package_size"]}
-        needs |= dict.fromkeys(("unit", "percentage"), ["unit_price"]) | dict.fromkeys(("graduated", "volume"), ["tiers"])
         for name in ("unit_price", "flat_fee", "package_size", "tiers"):
             given = getattr(self, name) not in (None, ())
-            if name in needs[self.model] and not given:
+            if name in _NEEDS[self.model] and not given:
                 message = f"model {self.model!r} needs {name!r}; add {name}"
                 raise ValueError(message)
-            if given and name not in needs[self.model]:
+            if given and name not in _NEEDS[self.model]:
                 message = f"model {self.model!r} does not use {name!r}; remove it or change the model"
                 raise ValueError(message)
         _check_tiers(self.tiers)
         return self
+
+
+_NEEDS: dict[str, tuple[str, ...]] = {
+    "flat": ("flat_fee",),
+    "unit": ("unit_price",),
+    "graduated": ("tiers",),
+    "volume": ("tiers",),
+    "package": ("unit_price", "package_size"),
+    "percentage": ("unit_price",),
+}
 
 
 def _check_tiers(tiers: tuple[Tier, ...]) -> None:
@@ -80,7 +88,9 @@ def _check_tiers(tiers: tuple[Tier, ...]) -> None:
         raise ValueError(message)
     for number, (before, after) in enumerate(zip([Decimal(0), *bounds], bounds[:-1], strict=False), start=1):
         if before is not None and after is not None and after <= before:
-            message = f"tier {number} ends at {after} but must end above {before}; put the tiers in rising order"
+            message = (
+                f"tier {number} ends at {after} but must end above {before}; put the tiers in rising order"
+            )
             raise ValueError(message)
 
 
@@ -144,7 +154,11 @@ class Price(Rate):
         for change in self.changes:
             if change.starts_on <= day:
                 update: dict[str, Any] = {name: getattr(change, name) for name in Rate.model_fields}
-                update |= {name: value for name in ("annual", "allowance") if (value := getattr(change, name)) is not None}
+                update |= {
+                    name: value
+                    for name in ("annual", "allowance")
+                    if (value := getattr(change, name)) is not None
+                }
                 price = price.model_copy(update=update)
         return price
 
@@ -244,8 +258,14 @@ class PriceBook(Record):
 
     def streams(self) -> set[str]:
         """Return every revenue stream that the book names."""
-        of_prices = {price.stream for plan in self.plans.values() for price in plan.prices.values() if price.stream}
-        return of_prices | {plan.stream for plan in self.plans.values()} | {a.stream for a in self.add_ons.values() if a.stream}
+        of_prices = {
+            price.stream for plan in self.plans.values() for price in plan.prices.values() if price.stream
+        }
+        return (
+            of_prices
+            | {plan.stream for plan in self.plans.values()}
+            | {a.stream for a in self.add_ons.values() if a.stream}
+        )
 
 
 def load(path: Path) -> PriceBook:
@@ -259,7 +279,11 @@ def loads(text: str, place: str = "price book") -> PriceBook:
 
 
 def _checked(book: PriceBook, place: str) -> PriceBook:
-    problems = [*_plan_problems(book, place), *_add_on_problems(book, place), *_agreement_problems(book, place)]
+    problems = [
+        *_plan_problems(book, place),
+        *_add_on_problems(book, place),
+        *_agreement_problems(book, place),
+    ]
     if problems:
         raise Problems(problems)
     return book
@@ -270,7 +294,9 @@ def _plan_problems(book: PriceBook, place: str) -> Iterator[Problem]:
         where = f"{place}: plans.{plan_key}.prices.{price_key}"
         meter = book.meters.get(price.meter or "")
         if meter is None:
-            yield Problem(f"{where}.meter", f"no meter {price.meter!r}", did_you_mean(price.meter or "", book.meters))
+            yield Problem(
+                f"{where}.meter", f"no meter {price.meter!r}", did_you_mean(price.meter or "", book.meters)
+            )
             continue
         for name in (*price.where, *price.group_by):
             if name not in meter.dimensions:
@@ -282,22 +308,38 @@ def _plan_problems(book: PriceBook, place: str) -> Iterator[Problem]:
             yield Problem(f"{place}: plans.{plan_key}.seats", message, "swap them")
         for price_key, price in plan.prices.items():
             if price.per == "add_on":
-                yield Problem(f"{place}: plans.{plan_key}.prices.{price_key}.per", "'add_on' is for add-ons", "use 'seat' or 'subscription'")
+                yield Problem(
+                    f"{place}: plans.{plan_key}.prices.{price_key}.per",
+                    "'add_on' is for add-ons",
+                    "use 'seat' or 'subscription'",
+                )
             if plan_key == CATALOG and price.meter is None:
-                yield Problem(f"{place}: plans.{plan_key}.prices.{price_key}", "the catalog sells by the piece only", "name a meter")
+                yield Problem(
+                    f"{place}: plans.{plan_key}.prices.{price_key}",
+                    "the catalog sells by the piece only",
+                    "name a meter",
+                )
 
 
 def _add_on_problems(book: PriceBook, place: str) -> Iterator[Problem]:
     for key, add_on in book.add_ons.items():
         for plan in add_on.plans:
             if plan not in book.plans:
-                yield Problem(f"{place}: add_ons.{key}.plans", f"no plan {plan!r}", did_you_mean(plan, book.plans))
+                yield Problem(
+                    f"{place}: add_ons.{key}.plans", f"no plan {plan!r}", did_you_mean(plan, book.plans)
+                )
         if add_on.price.meter is not None:
-            yield Problem(f"{place}: add_ons.{key}.price.meter", "add-ons are recurring", "make it a price of the plan")
+            yield Problem(
+                f"{place}: add_ons.{key}.price.meter", "add-ons are recurring", "make it a price of the plan"
+            )
 
 
 def _agreement_problems(book: PriceBook, place: str) -> Iterator[Problem]:
     for key, agreement in book.agreements.items():
         for stream in agreement.streams:
             if stream not in book.streams():
-                yield Problem(f"{place}: agreements.{key}.streams", f"no stream {stream!r}", did_you_mean(stream, book.streams()))
+                yield Problem(
+                    f"{place}: agreements.{key}.streams",
+                    f"no stream {stream!r}",
+                    did_you_mean(stream, book.streams()),
+                )

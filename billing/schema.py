@@ -10,8 +10,10 @@ from decimal import Decimal
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Numeric, Table, TypeDecorator
+from sqlalchemy import Column, Numeric, TypeDecorator, inspect
 from sqlmodel import Field, SQLModel
+
+from metering.frame import shaped
 
 EXACT = pl.Decimal(38, 12)
 """Quantities and unrounded amounts."""
@@ -29,11 +31,11 @@ def _column(description: str) -> Any:
 
 
 def _exact(description: str) -> Any:
-    return Field(sa_type=Numeric(38, 12), description=description)  # type: ignore[call-overload]
+    return Field(sa_type=Numeric(38, 12), description=description)
 
 
 def _posted(description: str) -> Any:
-    return Field(sa_type=Numeric(18, 4), description=description)  # type: ignore[call-overload]
+    return Field(sa_type=Numeric(18, 4), description=description)
 
 
 class EventRow(SQLModel, table=True):
@@ -135,7 +137,9 @@ class InvoiceLineRow(SQLModel, table=True):
     line_no: int = _key("number of the line, from 1")
     month: date = _column("the month that the invoice closes")
     account: str = _column("the account that is billed")
-    subscription: str = _column("the subscription that the line is for (the account itself for catalog sales)")
+    subscription: str = _column(
+        "the subscription that the line is for (the account itself for catalog sales)"
+    )
     phase_no: int = _column("the phase that it is for (the last one where several were measured together)")
     plan: str = _column("plan, or catalog")
     price: str = _column("price key of the book within the plan, or add-on key")
@@ -222,7 +226,9 @@ class MrrBalanceRow(SQLModel, table=True):
     segment: str = _column("segment of the account")
     plan: str = _column("plan at that instant")
     stream: str = _column("revenue stream of the plan")
-    amount: Decimal = _exact("recurring charges of a month (a year's divided by 12), net of discounts, without usage")
+    amount: Decimal = _exact(
+        "recurring charges of a month (a year's divided by 12), net of discounts, without usage"
+    )
 
 
 class MrrMovementRow(SQLModel, table=True):
@@ -238,25 +244,93 @@ class MrrMovementRow(SQLModel, table=True):
     amount: Decimal = _exact("change of committed MRR; negative for contraction and churn")
 
 
-TABLES: dict[str, Table] = {table.name: table for table in SQLModel.metadata.sorted_tables}
-"""Every table of the ledger by name."""
+MODELS: tuple[type[SQLModel], ...] = (
+    EventRow,
+    AccountRow,
+    SubscriptionPhaseRow,
+    UsageRow,
+    UnratedUsageRow,
+    InvoiceRow,
+    InvoiceLineRow,
+    PayoutRow,
+    PaymentRow,
+    EntryRow,
+    PostingRow,
+    MrrBalanceRow,
+    MrrMovementRow,
+)
+
+TABLES: dict[str, type[SQLModel]] = {str(model.__tablename__): model for model in MODELS}
+"""Every table of the ledger by name, from facts to what follows from them."""
 
 
-def polars_schema(name: str) -> dict[str, pl.DataType]:
-    """Return the Polars schema of a table, from the same declaration as its DDL."""
-    return {column.name: _polars_type(column.type) for column in TABLES[name].columns}
+def polars_schema(name: str) -> pl.Schema:
+    """Return the Polars schema of a table."""
+    return _SCHEMAS[name]
+
+
+def keys(name: str) -> list[str]:
+    """Return the columns that name a row of a table."""
+    return [column.name for column in _columns(TABLES[name]) if column.primary_key]
+
+
+def ddl() -> list[str]:
+    """Return the statements that make the tables in DuckDB, with comments on each of them and their columns."""
+    statements = []
+    for name, model in TABLES.items():
+        columns = ", ".join(
+            f'"{column.name}" {_SQL_TYPES[_SCHEMAS[name][column.name]]}{"" if column.nullable else " not null"}'
+            for column in _columns(model)
+        )
+        statements.append(f'create table "{name}" ({columns})')
+        statements.append(comment("table", f'"{name}"', (model.__doc__ or "").strip()))
+        for column, field in model.model_fields.items():
+            statements.append(comment("column", f'"{name}"."{column}"', field.description or ""))
+    return statements
+
+
+def comment(kind: str, name: str, text: str) -> str:
+    """Return the statement that puts a comment into the database."""
+    quoted = text.replace("'", "''")
+    return f"comment on {kind} {name} is '{quoted}'"
+
+
+def as_table(frame: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Return a frame with exactly the columns of a table."""
+    return shaped(frame, polars_schema(name))
+
+
+def _columns(model: type[SQLModel]) -> list[Column[Any]]:
+    return list(inspect(model).local_table.columns)
 
 
 def _polars_type(kind: Any) -> pl.DataType:
     if isinstance(kind, Numeric):
-        return pl.Decimal(kind.precision, kind.scale)
-    if isinstance(kind, TypeDecorator):  # SQLModel's AutoString, whose python_type is object
-        return pl.String()
-    types: dict[Any, pl.DataType] = {
-        int: pl.Int64(),
-        str: pl.String(),
-        bool: pl.Boolean(),
-        date: pl.Date(),
-        datetime: pl.Datetime("us"),
-    }
-    return types[kind.python_type]
+        return EXACT if kind.precision == EXACT.precision else POSTED
+    if isinstance(kind, TypeDecorator):  # SQLModel's own types, whose python_type is object
+        kind = kind.impl_instance
+    return _POLARS_TYPES[kind.python_type]
+
+
+_POLARS_TYPES: dict[type, pl.DataType] = {
+    int: pl.Int64(),
+    str: pl.String(),
+    bool: pl.Boolean(),
+    date: pl.Date(),
+    datetime: pl.Datetime("us"),
+}
+
+_SQL_TYPES: dict[pl.DataType, str] = {
+    pl.Int64(): "bigint",
+    pl.String(): "varchar",
+    pl.Boolean(): "boolean",
+    pl.Date(): "date",
+    pl.Datetime("us"): "timestamp",
+    EXACT: "decimal(38, 12)",
+    POSTED: "decimal(18, 4)",
+}
+
+_SCHEMAS = {
+    name: pl.Schema({column.name: _polars_type(column.type) for column in _columns(model)})
+    for name, model in TABLES.items()
+}

@@ -1,0 +1,31 @@
+"""Invoices: one for each account and month with something to bill, its lines in a fixed order."""
+
+import polars as pl
+
+from billing.price_book import PriceBook
+from billing.schema import POSTED, as_table
+
+_ORDER = ["month", "account", "subscription", "plan", "price", "kind", "starts_on", "phase_no", "dimensions"]
+
+
+def number_lines(lines: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
+    """Give each rounded charge its invoice and line number: the ledger's `invoice_lines`."""
+    rows = lines.sort(_ORDER).with_columns(
+        invoice=pl.format("INV-{}-{}", pl.col("month").dt.strftime("%Y-%m"), "account"),
+        line_no=pl.int_range(1, pl.len() + 1).over("month", "account"),
+        currency=pl.lit(book.currency),
+    )
+    return as_table(rows, "invoice_lines")
+
+
+def invoices(lines: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
+    """Add up lines: the ledger's `invoices`. Issued on the day after the month, due by the book's terms."""
+    issued_on = pl.col("month").dt.offset_by("1mo")
+    rows = (
+        lines.group_by("invoice", "account", "month", "currency", maintain_order=True)
+        .agg(line_count=pl.len(), total=pl.col("amount").sum().cast(POSTED))
+        .with_columns(
+            issued_on=issued_on, due_on=issued_on.dt.offset_by(f"{book.conventions.payment_terms_days}d")
+        )
+    )
+    return as_table(rows, "invoices")

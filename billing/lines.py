@@ -1,0 +1,85 @@
+"""Lines: the charges of a month before and after rounding, and how a book's dated prices meet its months."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+import polars as pl
+
+from billing.price_book import Price
+from billing.schema import EXACT
+from metering.frame import empty, shaped
+from metering.period import Period
+
+CHARGE_SCHEMA = pl.Schema(
+    {
+        "month": pl.Date(),
+        "account": pl.String(),
+        "subscription": pl.String(),
+        "phase_no": pl.Int64(),
+        "plan": pl.String(),
+        "price": pl.String(),
+        "stream": pl.String(),
+        "kind": pl.String(),
+        "meter": pl.String(),
+        "dimensions": pl.String(),
+        "quantity": EXACT,
+        "allowance": EXACT,
+        "exact": EXACT,
+        "starts_on": pl.Date(),
+        "ends_on": pl.Date(),
+    }
+)
+"""A charge: an invoice line that is not rounded yet and on no invoice yet."""
+
+
+def slices(phases: pl.DataFrame, periods: Sequence[Period]) -> pl.DataFrame:
+    """Cut phases at the months' ends: one row for each phase and month in which it lives."""
+    until_on = pl.min_horizontal(pl.col("ends_on").fill_null(pl.col("month_ends_on")), "month_ends_on")
+    return (
+        phases.join(months_of(periods), how="cross")
+        .with_columns(from_on=pl.max_horizontal("starts_on", "month"), until_on=until_on)
+        .filter(pl.col("from_on") < pl.col("until_on"))
+        .with_columns(
+            days=(pl.col("until_on") - pl.col("from_on")).dt.total_days(),
+            month_days=(pl.col("month_ends_on") - pl.col("month")).dt.total_days(),
+        )
+    )
+
+
+def by_version(price: Price, frame: pl.DataFrame) -> Iterator[tuple[Price, pl.DataFrame]]:
+    """Part a frame with a `month` by the version of the price that is in force on the month's first day."""
+    if not len(frame):
+        return
+    bounds: list[date] = [change.starts_on for change in price.changes]
+    for number, starts_on in enumerate([date.min, *bounds]):
+        part = frame
+        if starts_on > date.min:
+            part = part.filter(pl.col("month") >= starts_on)
+        if number < len(bounds):
+            part = part.filter(pl.col("month") < bounds[number])
+        if len(part):
+            yield price.on(starts_on), part
+
+
+def charges(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Put charges of several kinds into one frame of `CHARGE_SCHEMA`."""
+    whole = [shaped(frame, CHARGE_SCHEMA) for frame in frames if len(frame)]
+    return pl.concat(whole) if whole else empty(CHARGE_SCHEMA)
+
+
+def months_of(periods: Sequence[Period]) -> pl.DataFrame:
+    """Return months as a frame of `month` and `month_ends_on`."""
+    rows = [(period.starts_on, period.ends_on) for period in periods]
+    return pl.DataFrame(rows, schema={"month": pl.Date(), "month_ends_on": pl.Date}, orient="row")
+
+
+def months_since(first: pl.Expr, month: pl.Expr) -> pl.Expr:
+    """Return how many calendar months lie between the month of `first` and `month`."""
+    years = month.dt.year() - first.dt.year()
+    return years * 12 + month.dt.month().cast(pl.Int32) - first.dt.month().cast(pl.Int32)
+
+
+def year_start(first: pl.Expr, month: pl.Expr) -> pl.Expr:
+    """Return the first month of the year, counted from the month of `first`, that holds `month`."""
+    begins = first.dt.truncate("1mo")
+    return begins.dt.offset_by(pl.format("{}mo", months_since(begins, month) // 12 * 12))

@@ -1,0 +1,170 @@
+"""Committed monthly recurring revenue: its balances at each month's end, and why they moved.
+
+Usage and one-time charges never count; a year's price counts a twelfth a month; a minimum commitment counts
+where it is more than the prices. Movements are classed for each account and month, so that opening + new +
+reactivation + expansion - contraction - churn = closing for every month and account.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import polars as pl
+
+from billing.lines import months_of, months_since
+from billing.money import over, times
+from billing.price_book import PriceBook
+from billing.schema import EXACT, as_table
+from metering.frame import shaped
+from metering.period import Period
+
+HELD_SCHEMA = pl.Schema(
+    {
+        "month": pl.Date(),
+        "subscription": pl.String(),
+        "account": pl.String(),
+        "plan": pl.String(),
+        "seats": pl.Int64(),
+        "add_ons": pl.String(),
+        "starts_on": pl.Date(),
+        "amount": EXACT,
+    }
+)
+"""What a subscription was worth at a month's end, and the terms that made it so."""
+
+
+class Recurring(NamedTuple):
+    """Balances and movements of some months; what was held at the last month's end; who ever paid."""
+
+    balances: pl.DataFrame
+    movements: pl.DataFrame
+    held: pl.DataFrame
+    payers: pl.DataFrame
+
+
+def held_at_month_ends(
+    slices: pl.DataFrame, values: pl.DataFrame, phases: pl.DataFrame, book: PriceBook
+) -> pl.DataFrame:
+    """Value every subscription that lives at a month's last instant (`HELD_SCHEMA`).
+
+    `values` says what each price of it is worth a month: (month, subscription, value).
+    """
+    alive = slices.filter(pl.col("until_on") == pl.col("month_ends_on"), ~pl.col("trial"))
+    worth = values.group_by("month", "subscription").agg(amount=pl.col("value").sum())
+    begun = phases.group_by("subscription").agg(begun_on=pl.col("starts_on").min())
+    found = (
+        alive.join(worth, on=["month", "subscription"], how="left")
+        .join(begun, on="subscription")
+        .with_columns(pl.col("amount").fill_null(0).cast(EXACT))
+    )
+    for key, discount in book.discounts.items():
+        applies = pl.col("discount") == key
+        if discount.months is not None:
+            applies &= months_since(pl.col("begun_on"), pl.col("month")) < discount.months
+        net = pl.col("amount") - times(pl.col("amount"), discount.share)
+        found = found.with_columns(amount=pl.when(applies).then(net).otherwise("amount"))
+    for key, plan in book.plans.items():
+        if plan.commitment:
+            floor = over(plan.commitment.amount, 12)
+            least = pl.max_horizontal("amount", pl.lit(floor, EXACT))
+            found = found.with_columns(amount=pl.when(pl.col("plan") == key).then(least).otherwise("amount"))
+    return shaped(found.filter(pl.col("amount") > 0), HELD_SCHEMA)
+
+
+def recurring(
+    held: pl.DataFrame,
+    ended: pl.DataFrame,
+    accounts: pl.DataFrame,
+    book: PriceBook,
+    periods: Sequence[Period],
+    *,
+    earlier: pl.DataFrame,
+    payers: pl.DataFrame,
+) -> Recurring:
+    """Derive balances and movements. `ended` says when and why subscriptions ended: (subscription, ends_on, end_reason).
+
+    `earlier` is what was held at the end of the month before, `payers` the accounts that ever paid: (account).
+    """
+    segments = accounts.select("account", "segment")
+    streams = pl.DataFrame(
+        {"plan": list(book.plans), "stream": [plan.stream for plan in book.plans.values()]}
+    )
+    balances = (
+        held.join(segments, on="account", how="left")
+        .join(streams, on="plan", how="left")
+        .with_columns(pl.col("segment").fill_null(""))
+        .sort("month", "subscription")
+    )
+    changes = _changes(pl.concat([earlier, held]), ended, periods)
+    totals = _totals(changes, payers)
+    movements = totals.join(segments, on="account", how="left").with_columns(pl.col("segment").fill_null(""))
+    last = held.filter(pl.col("month") == periods[-1].starts_on)
+    fresh = pl.concat([payers, held.select("account")]).unique(maintain_order=True)
+    return Recurring(
+        as_table(balances, "mrr_balances"),
+        as_table(movements.filter(pl.col("amount") != 0).sort("month", "account", "kind"), "mrr_movements"),
+        last,
+        fresh,
+    )
+
+
+def _changes(held: pl.DataFrame, ended: pl.DataFrame, periods: Sequence[Period]) -> pl.DataFrame:
+    """Compare each subscription with itself a month before: (month, account, change, cause, effective_on, ...)."""
+    months = months_of(periods)
+    before = held.with_columns(month=pl.col("month").dt.offset_by("1mo"))
+    pairs = held.join(before, on=["month", "subscription"], how="full", coalesce=True, suffix="_before")
+    pairs = pairs.join(months, on="month").join(ended, on="subscription", how="left")
+    gone, came = pl.col("amount").is_null(), pl.col("amount_before").is_null()
+    cause = (
+        pl.when(gone & pl.col("end_reason").is_in(["voluntary", "involuntary"]))
+        .then("end_reason")
+        .when(gone | came)
+        .then(pl.lit("subscription"))
+        .when(pl.col("plan") != pl.col("plan_before"))
+        .then(pl.lit("plan"))
+        .when(pl.col("seats") != pl.col("seats_before"))
+        .then(pl.lit("seats"))
+        .when(pl.col("add_ons") != pl.col("add_ons_before"))
+        .then(pl.lit("add_on"))
+        .otherwise(pl.lit("price"))
+    )
+    day = pl.when(gone).then("ended_on").otherwise("starts_on")
+    in_month = (day >= pl.col("month")) & (day <= pl.col("month_ends_on"))
+    return pairs.with_columns(
+        account=pl.coalesce("account", "account_before"),
+        now=pl.col("amount").fill_null(0).cast(EXACT),
+        then=pl.col("amount_before").fill_null(0).cast(EXACT),
+        cause=cause,
+        effective_on=pl.when(in_month).then(day).otherwise("month"),
+    ).with_columns(change=pl.col("now") - pl.col("then"))
+
+
+def _totals(changes: pl.DataFrame, payers: pl.DataFrame) -> pl.DataFrame:
+    """Net the changes of an account's subscriptions, and class the net change."""
+    weightiest = pl.col("change").abs().arg_max()
+    totals = (
+        changes.sort("month", "account", "subscription")
+        .group_by("month", "account", maintain_order=True)
+        .agg(
+            pl.col("now").sum(),
+            pl.col("then").sum(),
+            pl.col("cause").get(weightiest),
+            pl.col("effective_on").get(weightiest),
+        )
+    )
+    known = payers.with_columns(paid_before=pl.lit(value=True))
+    first = totals.filter(pl.col("now") > 0).group_by("account").agg(first_month=pl.col("month").min())
+    totals = totals.join(known, on="account", how="left").join(first, on="account", how="left")
+    returning = pl.col("paid_before").fill_null(value=False) | (pl.col("month") > pl.col("first_month"))
+    now, then = pl.col("now"), pl.col("then")
+    kind = (
+        pl.when((then == 0) & ~returning)
+        .then(pl.lit("new"))
+        .when(then == 0)
+        .then(pl.lit("reactivation"))
+        .when(now == 0)
+        .then(pl.lit("churn"))
+        .when(now > then)
+        .then(pl.lit("expansion"))
+        .otherwise(pl.lit("contraction"))
+    )
+    return totals.with_columns(kind=kind, amount=(now - then).cast(EXACT))

@@ -1,0 +1,124 @@
+"""Views: the questions that people ask a ledger first, as SQL that stays in the database.
+
+Every view has a comment in the database and a place in docs/reference/ledger.md. Amounts of money in views are
+sums only: SQL never rounds.
+"""
+
+from typing import NamedTuple
+
+
+class View(NamedTuple):
+    """A view: what it says, and its query."""
+
+    comment: str
+    query: str
+
+
+VIEWS: dict[str, View] = {
+    "subscriptions": View(
+        "Every subscription with its last known terms, and whether it still lives.",
+        """
+        select subscription, arg_max(account, phase_no) as account, arg_max(plan, phase_no) as plan,
+            arg_max(billing, phase_no) as billing, arg_max(seats, phase_no) as seats,
+            arg_max(add_ons, phase_no) as add_ons, min(starts_on) as started_on,
+            case when count(*) = count(ends_on) then max(ends_on) end as ended_on,
+            arg_max(end_reason, phase_no) as end_reason, count(*) as phases
+        from subscription_phases group by subscription
+        """,
+    ),
+    "revenue_by_stream_month": View(
+        "Recognised revenue and billings of each stream and month; partners' shares not yet taken off.",
+        """
+        with earned as (
+            select month, stream, -sum(amount) as revenue from postings
+            where ledger_account = 'revenue' group by all
+        ), billed as (select month, stream, sum(amount) as billed from invoice_lines group by all)
+        select coalesce(e.month, b.month) as month, coalesce(e.stream, b.stream) as stream,
+            coalesce(revenue, 0) as revenue, coalesce(billed, 0) as billed
+        from earned e full join billed b on e.month = b.month and e.stream = b.stream
+        """,
+    ),
+    "mrr_by_month": View(
+        "Committed MRR at each month's end, what moved it, and how many customers pay it.",
+        """
+        with moved as (
+            select month, sum(amount) filter (kind = 'new') as new,
+                sum(amount) filter (kind = 'reactivation') as reactivation,
+                sum(amount) filter (kind = 'expansion') as expansion,
+                sum(amount) filter (kind = 'contraction') as contraction,
+                sum(amount) filter (kind = 'churn') as churn
+            from mrr_movements group by month
+        ), held as (
+            select month, sum(amount) as closing, count(distinct account) as customers
+            from mrr_balances group by month
+        ), months as (select month from moved union select month from held)
+        select m.month, coalesce(lag(closing) over (order by m.month), 0) as opening,
+            coalesce(new, 0) as new, coalesce(reactivation, 0) as reactivation,
+            coalesce(expansion, 0) as expansion, coalesce(contraction, 0) as contraction,
+            coalesce(churn, 0) as churn, coalesce(closing, 0) as closing, coalesce(customers, 0) as customers
+        from months m left join moved on moved.month = m.month left join held on held.month = m.month
+        """,
+    ),
+    "invoice_status": View(
+        "Every invoice with what became of it: open, paid or written off, when, and after how many failed tries.",
+        """
+        select i.*, coalesce(max(p.kind) filter (p.kind <> 'failed'), 'open') as status,
+            max(p.occurred_on) filter (p.kind <> 'failed') as settled_on,
+            count(*) filter (p.kind = 'failed') as failed_tries
+        from invoices i left join payments p on p.invoice = i.invoice group by all
+        """,
+    ),
+    "trial_balance": View(
+        "The sum of every ledger account at each month's end; each month's sums add up to zero per currency.",
+        """
+        select month, currency, ledger_account,
+            sum(sum(amount)) over (partition by currency, ledger_account order by month) as balance
+        from postings group by month, currency, ledger_account
+        """,
+    ),
+    "payouts_by_partner_month": View(
+        "What each partner earned, out of what, in each month.",
+        """
+        select month, partner, agreement, kind, currency, sum(basis) as basis, sum(amount) as amount,
+            count(distinct account) as customers
+        from payouts group by all
+        """,
+    ),
+    "customers_by_month": View(
+        "Paying customers of each segment at each month's end, and their committed MRR.",
+        """
+        select month, segment, count(distinct account) as customers, sum(amount) as mrr
+        from mrr_balances group by month, segment
+        """,
+    ),
+    "usage_by_meter_month": View(
+        "How much was used of each meter in each month, by how many subscriptions.",
+        """
+        select month, meter, sum(quantity) as quantity, sum(events)::bigint as events,
+            count(distinct subscription) as subscriptions
+        from usage group by month, meter
+        """,
+    ),
+    "costs_by_month": View(
+        "What the company spent, by cost centre, segment and channel.",
+        """
+        select month, cost_centre, segment, channel, currency, sum(amount) as amount
+        from postings where ledger_account = 'expense' group by all
+        """,
+    ),
+    "trace": View(
+        "From a posting back: its entry, the invoice line that caused it, the usage that the line rates, and the "
+        "positions of that usage's first and last event in the log.",
+        """
+        select p.entry, p.posting_no, p.ledger_account, p.amount as posted, l.invoice, l.line_no, l.account,
+            l.subscription, l.plan, l.price, l.kind, l.quantity as line_quantity, l.allowance, l.exact,
+            l.amount as line_amount, u.meter, u.dimensions, u.quantity as used, u.events, u.first_position,
+            u.last_position
+        from postings p
+        join invoice_lines l on l.invoice = p.invoice and l.line_no = p.line_no
+        left join usage u on l.meter <> '' and u.meter = l.meter and u.month = l.month
+            and u.subscription = l.subscription and u.plan = l.plan
+        """,
+    ),
+}
+"""Every view by its name."""

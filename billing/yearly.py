@@ -1,0 +1,216 @@
+"""Charges that fall due on a day: years paid in advance, their changes in mid-term, and one-time fees.
+
+These are few and depend on what was charged before, so each subscription is walked through its life in plain
+Python. A term runs for twelve months from the anchor. At its start the whole year is charged; a change inside
+it credits the rest of the old price and charges the rest of the new one, by days; nothing is refunded when a
+subscription ends.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from billing.lines import CHARGE_SCHEMA
+from billing.money import over, times
+from billing.price_book import CATALOG, PriceBook
+from billing.pricing import amount
+from billing.recurring import Item, add_on_item, plan_items, quantity_of
+from billing.schema import EXACT
+from billing.subscription import Phase
+from metering.period import Period, add_months, month_of, months_between
+
+TERM_MONTHS = 12
+
+
+class Held(NamedTuple):
+    """A yearly price in force: from when, for how many, what a year costs, and until when it was paid."""
+
+    item: Item
+    plan: str
+    quantity: int
+    yearly: Decimal
+    from_on: date
+    term: Period
+
+
+class Value(NamedTuple):
+    """That a subscription pays `yearly` for a price from `from_on` up to `until_on` (open when None)."""
+
+    subscription: str
+    plan: str
+    key: str
+    stream: str
+    yearly: Decimal
+    from_on: date
+    until_on: date | None
+
+
+@dataclass
+class Walk:
+    """What a walk through subscriptions' lives finds: charges (rows of `CHARGE_SCHEMA`) and values."""
+
+    since: date
+    until: date
+    charges: list[tuple[Any, ...]] = field(default_factory=list)
+    values: list[Value] = field(default_factory=list)
+
+    def charge(self, phase: Phase, held: Held, kind: str, exact: Decimal, service: Period) -> None:
+        """Charge what falls due on the first day of `service`, where that day is among those to bill."""
+        if self.since <= service.starts_on < self.until and exact:
+            month = month_of(service.starts_on).starts_on
+            who = (month, phase.account, phase.subscription, phase.phase_no)
+            what = (held.plan, held.item.key, held.item.stream, kind, "", "")
+            self.charges.append((*who, *what, Decimal(held.quantity), Decimal(0), exact, *service))
+
+    def charge_frame(self) -> pl.DataFrame:
+        """Return the charges as a frame of `CHARGE_SCHEMA`."""
+        return pl.DataFrame(self.charges, schema=CHARGE_SCHEMA, orient="row")
+
+
+def dated_charges(lives: Iterable[Sequence[Phase]], book: PriceBook, periods: Sequence[Period]) -> Walk:
+    """Walk through the lives of subscriptions up to the end of `periods`; charge what falls due in these."""
+    walk = Walk(periods[0].starts_on, periods[-1].ends_on)
+    due_plans = {key for key in book.plans if key != CATALOG and _falls_due(key, book)}
+    for phases in lives:
+        if any(phase.plan in due_plans or phase.billing == "year" for phase in phases):
+            _walk_life(phases, book, walk)
+    return walk
+
+
+def yearly_value(walk: Walk, periods: Sequence[Period]) -> pl.DataFrame:
+    """Value yearly prices at each month's last instant: (month, subscription, plan, key, stream, value)."""
+    rows = [
+        (
+            period.starts_on,
+            value.subscription,
+            value.plan,
+            value.key,
+            value.stream,
+            over(value.yearly, Decimal(12)),
+        )
+        for value in walk.values
+        for period in periods
+        if value.from_on < period.ends_on and (value.until_on is None or value.until_on >= period.ends_on)
+    ]
+    columns = ("month", "subscription", "plan", "key", "stream")
+    schema = {name: CHARGE_SCHEMA.get(name, pl.String) for name in columns} | {"value": EXACT}
+    return pl.DataFrame(rows, schema=schema, orient="row").filter(pl.col("value") != 0)
+
+
+def term_of(anchor: date, day: date) -> Period:
+    """Return the contract year that holds `day`, counted from the anchor."""
+    start = months_between(anchor, day) // TERM_MONTHS * TERM_MONTHS
+    return Period(add_months(anchor, start), add_months(anchor, start + TERM_MONTHS))
+
+
+def _falls_due(plan_key: str, book: PriceBook) -> bool:
+    add_ons = (add_on.price for add_on in book.add_ons.values() if plan_key in add_on.plans)
+    prices = (*book.plans[plan_key].prices.values(), *add_ons)
+    return any(price.cadence != "billing" for price in prices)
+
+
+def _walk_life(phases: Sequence[Phase], book: PriceBook, walk: Walk) -> None:
+    """Walk through one subscription's phases in order."""
+    held: dict[str, Held] = {}
+    charged_once: set[str] = set()
+    before: Phase | None = None
+    for phase in phases:
+        if before is not None and before.ends_on != phase.starts_on:
+            _release(before, held, list(held), before.ends_on, walk)
+        if phase.starts_on >= walk.until:
+            break
+        if not phase.trial:
+            _charge_once(phase, book, walk, charged_once)
+            for day in _moments(phase, walk.until):
+                _settle(before or phase, phase, day, _wanted(phase, book, day), held, walk)
+        before = phase
+    if before is not None:
+        _release(before, held, list(held), before.ends_on, walk)
+
+
+def _moments(phase: Phase, until: date) -> Iterator[date]:
+    """Yield the days on which a phase settles its yearly prices: its first, and each start of a term."""
+    yield phase.starts_on
+    end = until if phase.ends_on is None else min(until, phase.ends_on)
+    term = term_of(phase.anchor_on, phase.starts_on)
+    while term.ends_on < end:
+        yield term.ends_on
+        term = term_of(phase.anchor_on, term.ends_on)
+
+
+def _settle(
+    before: Phase, phase: Phase, day: date, wanted: dict[str, Held], held: dict[str, Held], walk: Walk
+) -> None:
+    """Credit what ends in mid-term, charge what begins; at the start of a term, charge all of it anew."""
+    starts_term = all(price.term.starts_on == day for price in wanted.values())
+    for key, old in list(held.items()):
+        new = wanted.get(key)
+        if new and not starts_term and new.yearly == old.yearly and day < old.term.ends_on:
+            continue
+        if day < old.term.ends_on:
+            rest = Period(day, old.term.ends_on)
+            walk.charge(before, old, "credit", -_part(old, rest), rest)
+        _release(before, held, [key], day, walk)
+    for key, new in wanted.items():
+        if key not in held:
+            held[key] = new
+            rest = Period(day, new.term.ends_on)
+            walk.charge(phase, new, "recurring", _part(new, rest), rest)
+
+
+def _part(price: Held, rest: Period) -> Decimal:
+    if rest == price.term:
+        return price.yearly
+    return over(times(price.yearly, Decimal(rest.days)), Decimal(price.term.days))
+
+
+def _release(phase: Phase, held: dict[str, Held], keys: list[str], day: date | None, walk: Walk) -> None:
+    """Let prices go that are no longer in force on `day`, and note what they were worth until then."""
+    for key in keys:
+        old = held.pop(key)
+        value = Value(
+            phase.subscription, old.plan, old.item.key, old.item.stream, old.yearly, old.from_on, day
+        )
+        walk.values.append(value)
+
+
+def _wanted(phase: Phase, book: PriceBook, day: date) -> dict[str, Held]:
+    """Return the yearly prices that a phase pays on `day`, for the term that holds it."""
+    term = term_of(phase.anchor_on, day)
+    wanted = {}
+    for name, item, count in _items(phase, book):
+        if item.price.cadence == "year" or (item.price.cadence == "billing" and phase.billing == "year"):
+            yearly = _yearly(item, count, day)
+            wanted[name] = Held(item, phase.plan, count, yearly, day, term)
+    return wanted
+
+
+def _yearly(item: Item, count: int, day: date) -> Decimal:
+    price = item.price.on(day)
+    if price.cadence == "billing" and price.annual is None:
+        return times(amount(price, Decimal(count)), Decimal(TERM_MONTHS))
+    return amount(price.annual or price, Decimal(count))
+
+
+def _items(phase: Phase, book: PriceBook) -> Iterator[tuple[str, Item, int]]:
+    """Yield each price of a phase with a name that is its own across plans, and how many it counts."""
+    for item in plan_items(phase.plan, book):
+        yield f"{phase.plan}.{item.key}", item, quantity_of(item.price, seats=phase.seats)
+    for key, number in phase.add_ons:
+        item = add_on_item(key, book.add_ons[key], phase.plan, book)
+        yield f"+{key}", item, quantity_of(item.price, seats=phase.seats, add_ons=number)
+
+
+def _charge_once(phase: Phase, book: PriceBook, walk: Walk, charged: set[str]) -> None:
+    """Charge the one-time prices of a plan on the first paid day that a subscription is on it."""
+    for name, item, count in _items(phase, book):
+        if item.price.cadence == "once" and name not in charged:
+            charged.add(name)
+            day = phase.starts_on
+            exact = amount(item.price.on(day), Decimal(count))
+            service = Period(day, day + timedelta(days=1))
+            walk.charge(phase, Held(item, phase.plan, count, exact, day, service), "once", exact, service)

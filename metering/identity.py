@@ -1,0 +1,115 @@
+"""Identity: which events of a delivery are new, which are duplicates, and which conflict.
+
+(source, id) names an event for ever, not for a window of days. The same name with the same content is a
+duplicate and counts once; with other content it is a conflict, and the first one stands.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from functools import reduce
+from operator import or_
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from metering.event import Event, encode
+
+_CONTENT = ("subject", "meter", "occurred_at", "quantity", "dimensions")
+
+
+class Conflict(NamedTuple):
+    """An event that was refused, with the digests of the content that is kept and of its own."""
+
+    source: str
+    id: str
+    kept: str
+    refused: str
+
+
+class Identities:
+    """The names of every event that a log holds."""
+
+    def __init__(self, facts: Sequence[Event], usage_files: Sequence[Path]) -> None:
+        """Learn the names that are in a log already."""
+        self._facts = {(event.source, event.id): _digest(event) for event in facts}
+        self._usage = [_name_hashes(pl.read_parquet(path, columns=["source", "id"])) for path in usage_files]
+
+    def new_facts(self, facts: Sequence[Event]) -> tuple[list[Event], int, list[Conflict]]:
+        """Part facts into new ones, a count of duplicates, and conflicts; remember the new ones."""
+        new, duplicates, conflicts = [], 0, []
+        for event in facts:
+            name, digest = (event.source, event.id), _digest(event)
+            kept = self._facts.get(name)
+            if kept is None:
+                self._facts[name] = digest
+                new.append(event)
+            elif kept == digest:
+                duplicates += 1
+            else:
+                conflicts.append(Conflict(*name, kept, digest))
+        return new, duplicates, conflicts
+
+    def new_usage(
+        self, usage: pl.DataFrame, files: Sequence[Path]
+    ) -> tuple[pl.DataFrame, int, list[Conflict]]:
+        """Part usage as `new_facts` does. `files` hold the usage that is in the log.
+
+        Names are compared by hash; only where hashes meet are the rows themselves read and compared.
+        """
+        hashes = _name_hashes(usage)
+        met = [hashes.is_in(earlier.implode()) for earlier in self._usage]
+        if hashes.n_unique() == len(hashes) and not any(known.any() for known in met):
+            self._usage.append(hashes)
+            return usage, 0, []
+        doubtful = reduce(or_, met, hashes.is_duplicated())
+        kept, duplicates, conflicts = _compare(usage.filter(doubtful), files)
+        usage = pl.concat([usage.filter(~doubtful), kept])
+        self._usage.append(_name_hashes(usage))
+        return usage, duplicates, conflicts
+
+
+def _compare(usage: pl.DataFrame, files: Sequence[Path]) -> tuple[pl.DataFrame, int, list[Conflict]]:
+    """Decide about rows whose names may be known, by their names and contents in full."""
+    names = usage.select("source", "id").unique()
+    known = [
+        pl.read_parquet(path).select(usage.columns).join(names, on=["source", "id"], how="semi")
+        for path in files
+    ]
+    rows = pl.concat([*known, usage.sort("source", "id", *_CONTENT)])
+    count_known = sum(map(len, known))
+    rows = rows.with_columns(
+        pl.concat_str([pl.col(name).cast(pl.String) for name in _CONTENT], separator="|", ignore_nulls=False)
+        .map_elements(_text_digest, return_dtype=pl.String)
+        .alias("_digest")
+    ).with_columns(
+        _kept=pl.col("_digest").first().over("source", "id"),
+        _place=pl.int_range(pl.len()).over("source", "id"),
+    )
+    new = rows[count_known:]
+    repeated = new.filter(pl.col("_place") > 0)
+    conflicting = repeated.filter(pl.col("_digest") != pl.col("_kept"))
+    conflicts = [
+        Conflict(*row)
+        for row in conflicting.select("source", "id", "_kept", "_digest")
+        .unique()
+        .sort("source", "id", "_digest")
+        .iter_rows()
+    ]
+    return (
+        new.filter(pl.col("_place") == 0).select(usage.columns),
+        len(repeated) - len(conflicting),
+        conflicts,
+    )
+
+
+def _name_hashes(usage: pl.DataFrame) -> pl.Series:
+    return usage.select(name=pl.struct("source", "id").hash()).to_series()
+
+
+def _digest(event: Event) -> str:
+    return _text_digest(f"{event.type}|{event.subject}|{event.occurred_at.isoformat()}|{encode(event.data)}")
+
+
+def _text_digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,193 @@
+"""Usage: how much of each meter each phase of a subscription used in each month.
+
+One GROUP BY reads the log and gives one row for each (subject, phase, meter, dimensions, month), so that prices
+never see single events, and another price book needs no second reading.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import duckdb
+import polars as pl
+
+from metering.event import EVENTS
+from metering.frame import shaped
+from metering.log import Log
+from metering.meter import USAGE, Meter
+from metering.period import Period
+
+SPAN_SCHEMA = pl.Schema(
+    {
+        "subject": pl.String(),
+        "phase_no": pl.Int64(),
+        "starts_at": pl.Datetime("us"),
+        "ends_at": pl.Datetime("us"),
+    }
+)
+"""When each phase of a subject lasts, half-open, without overlap; `ends_at` is null while it lasts."""
+
+MEASURED_SCHEMA = pl.Schema(
+    {
+        "subject": pl.String(),
+        "phase_no": pl.Int64(),
+        "meter": pl.String(),
+        "dimensions": pl.String(),
+        "month": pl.Date(),
+        "quantity": pl.Decimal(38, 12),
+        "events": pl.Int64(),
+        "first_position": pl.Int64(),
+        "last_position": pl.Int64(),
+    }
+)
+"""What `measure` returns; `phase_no` is null where a subject has no phase at the time."""
+
+
+def measure(
+    connection: duckdb.DuckDBPyConnection,
+    log: Log,
+    *,
+    meters: Mapping[str, Meter],
+    spans: pl.DataFrame,
+    periods: Sequence[Period],
+) -> pl.DataFrame:
+    """Measure the usage of some months in a row. Meters that `meters` does not name are summed up.
+
+    `spans` has the columns of `SPAN_SCHEMA`, the result those of `MEASURED_SCHEMA`, ordered by its first five.
+    """
+    pieces = _pieces(spans, periods)
+    mixed = pieces.filter(pl.col("segments") > 1)
+    connection.register("facts", log.fact_frame(periods))
+    connection.register("mixed", mixed.group_by("subject", "month").agg(pl.col("bound").sort()))
+    text = _query(log, meters, periods, has_mixed=len(mixed) > 0)
+    counted = connection.sql(text).pl()
+    connection.unregister("facts")
+    connection.unregister("mixed")
+    keys = ["subject", "month", "segment"]
+    phases = pieces.select(*keys, "phase_no")
+    found = counted.join(phases, on=keys, how="left", maintain_order="left")
+    return shaped(_merged(found), MEASURED_SCHEMA)
+
+
+def _pieces(spans: pl.DataFrame, periods: Sequence[Period]) -> pl.DataFrame:
+    """Cut each subject's months at the bounds of its phases: (subject, month, segment, bound, phase_no).
+
+    Segment 0 runs from the start of the month to the first bound inside it, segment n from the nth bound on. A
+    subject whose one phase covers the whole month has one segment and no bound to look at.
+    """
+    frame = pl.DataFrame(
+        {
+            "month": [period.starts_on for period in periods],
+            "month_starts_at": [period.starts_at for period in periods],
+            "month_ends_at": [period.ends_at for period in periods],
+        },
+        schema={"month": pl.Date(), "month_starts_at": pl.Datetime("us"), "month_ends_at": pl.Datetime("us")},
+    )
+    far = pl.col("ends_at").fill_null(pl.col("month_ends_at"))
+    inside = (
+        spans.join(frame, how="cross")
+        .filter(pl.col("starts_at") < pl.col("month_ends_at"), far > pl.col("month_starts_at"))
+        .with_columns(
+            bound=pl.max_horizontal("starts_at", "month_starts_at"),
+            until=pl.min_horizontal(far, "month_ends_at"),
+        )
+    )
+    ends = inside.filter(pl.col("until") < pl.col("month_ends_at")).select(
+        "subject", "month", "month_starts_at", bound="until", phase_no=pl.lit(None, pl.Int64)
+    )
+    bounds = pl.concat([inside.select(ends.columns), ends])
+    # Where one phase ends and the next begins, the bound is one: the beginning wins.
+    bounds = bounds.sort("subject", "month", "bound", "phase_no", nulls_last=True).unique(
+        ["subject", "month", "bound"], keep="first", maintain_order=True
+    )
+    starts_late = pl.col("bound").first().over("subject", "month") > pl.col("month_starts_at")
+    return bounds.with_columns(
+        segment=pl.int_range(pl.len()).over("subject", "month") + starts_late.cast(pl.Int64),
+        segments=pl.len().over("subject", "month") + starts_late.cast(pl.Int64),
+        bound=pl.when(pl.col("bound") > pl.col("month_starts_at")).then("bound"),
+    )
+
+
+def _merged(found: pl.DataFrame) -> pl.DataFrame:
+    """Put segments without a phase (before the first, after the last) into one row a subject and month."""
+    homeless = (
+        found.filter(pl.col("phase_no").is_null())
+        .group_by("subject", "meter", "dimensions", "month", "phase_no")
+        .agg(
+            pl.col("quantity", "events").sum(),
+            pl.col("first_position").min(),
+            pl.col("last_position").max(),
+        )
+    )
+    housed = found.filter(pl.col("phase_no").is_not_null()).select(homeless.columns)
+    return pl.concat([housed, homeless]).sort("subject", "phase_no", "meter", "dimensions", "month")
+
+
+def _query(log: Log, meters: Mapping[str, Meter], periods: Sequence[Period], *, has_mixed: bool) -> str:
+    files = ", ".join(_text(str(path)) for path in log.usage_files(periods))
+    columns = "subject, meter, occurred_at, quantity, dimensions, position"
+    sources = [f"select {columns}, {_unique_of(meters)} as item from read_parquet([{files}])"]
+    sources += [_facts_query(key, meter) for key, meter in meters.items() if meter.event != USAGE]
+    segment, join = "0", ""
+    if has_mixed:
+        segment = "coalesce(len(list_filter(m.bound, lambda b: b <= e.occurred_at)), 0)"
+        join = "left join mixed m on m.subject = e.subject and m.month = date_trunc('month', e.occurred_at)"
+    return f"""
+        select e.subject, e.meter, {_dimensions(meters)} as dimensions,
+            date_trunc('month', e.occurred_at)::date as month, {segment} as segment,
+            ({_aggregate(meters)})::decimal(38, 12) as quantity, count(*) as events,
+            min(e.position) as first_position, max(e.position) as last_position
+        from ({" union all ".join(sources)}) e {join}
+        group by all
+    """
+
+
+def _facts_query(key: str, meter: Meter) -> str:
+    """Read the business facts that a meter counts as if they were usage."""
+    subject = "subject"
+    if "subscription" in EVENTS[meter.event]._fields:
+        subject = "json_extract_string(data, '$.subscription')"
+    quantity = f"json_extract_string(data, '$.{meter.quantity}')" if meter.quantity else "1"
+    item = f"json_extract_string(data, '$.{meter.of}')" if meter.of else "null"
+    return f"""select {subject}, {_text(key)}, occurred_at, {quantity}::decimal(38, 12), data, position, {item}
+        from facts where type = {_text(meter.event)}"""
+
+
+def _dimensions(meters: Mapping[str, Meter]) -> str:
+    """Return SQL for the canonical JSON of the dimensions that the event's meter keeps apart."""
+    cases = []
+    for key, meter in meters.items():
+        if meter.dimensions:
+            parts = ", ".join(
+                f"{_text(name)}, json_extract_string(e.dimensions, {_text(f'$.{name}')})"
+                for name in sorted(meter.dimensions)
+            )
+            cases.append(f"when {_text(key)} then json_object({parts})::varchar")
+    return f"case e.meter {' '.join(cases)} else '' end" if cases else "''"
+
+
+def _aggregate(meters: Mapping[str, Meter]) -> str:
+    aggregates = {
+        "count": "count(*)",
+        "max": "max(e.quantity)",
+        "latest": "arg_max(e.quantity, (e.occurred_at, e.position))",
+        "unique_count": "count(distinct e.item)",
+    }
+    cases = []
+    for aggregation, text in aggregates.items():
+        keys = ", ".join(_text(key) for key, meter in meters.items() if meter.aggregation == aggregation)
+        if keys:
+            cases.append(f"when e.meter in ({keys}) then {text}")
+    return f"case {' '.join(cases)} else sum(e.quantity) end" if cases else "sum(e.quantity)"
+
+
+def _unique_of(meters: Mapping[str, Meter]) -> str:
+    cases = " ".join(
+        f"when {_text(key)} then json_extract_string(dimensions, {_text(f'$.{meter.of}')})"
+        for key, meter in meters.items()
+        if meter.of and meter.event == USAGE
+    )
+    return f"case meter {cases} end" if cases else "null"
+
+
+def _text(value: str) -> str:
+    """Quote a SQL string literal."""
+    return "'" + value.replace("'", "''") + "'"
