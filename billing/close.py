@@ -1,204 +1,108 @@
-"""The close: from facts and usage to invoices, payouts and journal entries, for one month or for many at once.
+"""The close: everything that follows from the bills of a whole log.
 
-Every stage works on columns over any number of months in a row, with what it needs of earlier months carried
-in. So a run that closes month by month and a replay that closes all months at once come to the same rows.
+Payouts, committed MRR, payments and the journal of all months, in one pass over columns.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import duckdb
 import polars as pl
 
-from billing import adjustments, invoice, journal, mrr, rating, recognition, sharing
-from billing.lines import charges, months_of, slices
+from billing import journal, mrr, recognition, sharing
+from billing.bill import Billed, Carried, bill
+from billing.lines import months_of, slices
 from billing.price_book import PriceBook
-from billing.recurring import monthly_charges, monthly_value
 from billing.schema import as_table, polars_schema
-from billing.subscription import Subscriptions
-from billing.yearly import dated_charges, yearly_value
-from metering.event import (
-    AccountSignedUp,
-    InvoicePaid,
-    InvoiceWrittenOff,
-    MoneySpent,
-    PaymentFailed,
-)
-from metering.frame import empty
+from metering.document import problem
+from metering.event import AccountSignedUp, InvoicePaid, InvoiceWrittenOff, MoneySpent, PaymentFailed
 from metering.log import Fact, Log
 from metering.period import Period
-from metering.usage import measure
-
-
-@dataclass
-class Carried:
-    """What a close needs to know of the months before: the state of the books, and nothing of the log."""
-
-    subscriptions: Subscriptions = field(default_factory=Subscriptions)
-    accounts: pl.DataFrame = field(default_factory=lambda: empty(polars_schema("accounts")))
-    deals: pl.DataFrame = field(default_factory=lambda: empty(sharing.DEAL_SCHEMA))
-    windows: pl.DataFrame = field(default_factory=lambda: empty(rating.CARRIED_SCHEMA))
-    billed: pl.DataFrame = field(default_factory=lambda: empty(adjustments.BILLED_SCHEMA))
-    basis: pl.DataFrame = field(default_factory=lambda: empty(sharing.BASIS_SCHEMA))
-    deferred: pl.DataFrame = field(default_factory=lambda: empty(recognition.DEFERRED_SCHEMA))
-    held: pl.DataFrame = field(default_factory=lambda: empty(mrr.HELD_SCHEMA))
-    payers: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema={"account": pl.String}))
-    open_invoices: pl.DataFrame = field(default_factory=lambda: empty(polars_schema("invoices")))
-    payable: pl.DataFrame = field(default_factory=lambda: empty(polars_schema("payouts")))
-
-
-class Closing(NamedTuple):
-    """The rows that some months add to the ledger, by table, and what the next months have to know."""
-
-    tables: dict[str, pl.DataFrame]
-    carried: Carried
 
 
 def close(
-    periods: Sequence[Period],
-    *,
     log: Log,
+    *,
     book: PriceBook,
-    carried: Carried,
     connection: duckdb.DuckDBPyConnection,
     measured: pl.DataFrame | None = None,
-) -> Closing:
-    """Bill some months in a row of a log under a price book.
+    step: int = 0,
+    progress: Callable[[Period, Billed], None] | None = None,
+) -> dict[str, pl.DataFrame]:
+    """Bill every month of a log and return every table of the ledger.
 
-    `measured` is what `metering.usage.measure` gave for these months, where that is known already. Raises
-    Problems for facts that name what the book does not have, AssertionError for a broken invariant.
+    Months are billed `step` at a time, all at once when 0: the rows are the same. `measured` is what
+    `metering.usage.measure` gave for the log, where that is known already. Raises Problems for facts that name
+    what the book does not have, AssertionError for a broken invariant.
     """
-    facts = log.facts(periods)
-    subscriptions = carried.subscriptions
-    subscriptions.apply(facts, book)
-    phases = subscriptions.frame()
-    if measured is None:
-        measured = measure(connection, log, meters=book.meters, spans=spans(phases), periods=periods)
-    parts = slices(phases, periods)
-    usage, homeless = _at_home(measured, phases)
-    rated = rating.rate(usage, parts, book, carried.windows)
-    walk = dated_charges(subscriptions.phases.values(), book, periods)
-    raw = charges([monthly_charges(parts, book), walk.charge_frame(), rated.charges])
-    lines = adjustments.rounded(raw, book)
-    less = adjustments.rounded(adjustments.discounts(lines, phases, book), book)
-    lines = pl.concat([lines, less])
-    more, billed = adjustments.true_ups(
-        lines, parts, book, phases=phases, periods=periods, billed=carried.billed
-    )
-    lines = invoice.number_lines(pl.concat([lines, adjustments.rounded(more, book)]), book)
-    bills = invoice.invoices(lines, book)
-    agreed = sharing.deals(facts, book, carried.deals)
-    shared = sharing.share(lines, agreed, book, basis=carried.basis)
-    accounts = pl.concat([carried.accounts, _accounts(facts)])
-    values = pl.concat([monthly_value(parts, book), yearly_value(walk, periods)])
-    held = mrr.held_at_month_ends(parts, values, phases, book)
-    moved = mrr.recurring(
-        held, _ended(phases), accounts, book, periods, earlier=carried.held, payers=carried.payers
-    )
-    deferred = pl.concat([carried.deferred, recognition.deferred_lines(lines)])
-    payments, left_open = _payments(facts, pl.concat([carried.open_invoices, bills]))
-    owed = pl.concat([carried.payable, shared.payouts])
+    carried, periods, done = Carried(), log.periods, []
+    size = step or max(1, len(periods))
+    for first in range(0, len(periods), size):
+        part = periods[first : first + size]
+        known = None
+        if measured is not None:
+            known = measured.filter(pl.col("month").is_between(part[0].starts_on, part[-1].starts_on))
+        billed = bill(part, log=log, book=book, carried=carried, connection=connection, measured=known)
+        carried = billed.carried
+        done.append(billed)
+        if progress:
+            progress(part[-1], billed)
+    if not done:
+        raise problem(str(log.directory), "the log is empty", "record a month first")
+    return _settle(done, log, book, carried)
+
+
+def _settle(done: Sequence[Billed], log: Log, book: PriceBook, carried: Carried) -> dict[str, pl.DataFrame]:
+    facts, periods = log.facts(), log.periods
+    phases = carried.subscriptions.frame()
+    lines, bills = (pl.concat([part.lines for part in done]), pl.concat([part.invoices for part in done]))
+    values = pl.concat([part.values for part in done])
+    agreed = sharing.deals(facts, book)
+    payouts = sharing.share(lines, agreed, book)
+    accounts = _accounts(facts, agreed)
+    held = mrr.held_at_month_ends(slices(phases, periods), values, phases, book)
+    moved = mrr.recurring(held, phases, accounts, book, periods)
+    payments = _payments(facts, bills)
     booked = journal.journal([
         journal.invoice_entries(bills, lines),
-        journal.recognition_entries(recognition.recognise(deferred, book, periods)),
+        journal.recognition_entries(recognition.recognise(lines, book, periods)),
         journal.payment_entries(payments),
-        journal.payout_entries(shared.payouts),
-        journal.settlement_entries(_settled(owed, periods)),
+        journal.payout_entries(payouts),
+        journal.settlement_entries(_settled(payouts, periods)),
         journal.cost_entries(_costs(facts)),
     ])  # fmt: skip
-    tables = {
-        "usage": usage,
-        "unrated_usage": _unrated(homeless, rated.unrated, book),
-        "invoice_lines": lines,
+    return {
+        "events": log.fact_frame(),
+        "accounts": accounts,
+        "subscription_phases": phases.sort("subscription", "phase_no"),
+        "usage": pl.concat([part.usage for part in done]),
+        "unrated_usage": pl.concat([part.unrated for part in done]),
         "invoices": bills,
-        "payouts": shared.payouts,
+        "invoice_lines": lines,
+        "payouts": payouts,
         "payments": payments,
         "entries": booked.entries,
         "postings": booked.postings,
         "mrr_balances": moved.balances,
         "mrr_movements": moved.movements,
     }
-    last = periods[-1]
-    after = replace(
-        carried,
-        accounts=accounts,
-        deals=agreed,
-        windows=rated.carried,
-        billed=billed,
-        basis=shared.basis,
-        deferred=deferred.filter(pl.col("ends_on") > last.ends_on),
-        held=moved.held,
-        payers=moved.payers,
-        open_invoices=left_open,
-        payable=owed.filter(pl.col("month") == last.starts_on),
+
+
+def _accounts(facts: Sequence[Fact], agreed: pl.DataFrame) -> pl.DataFrame:
+    brought = dict(
+        agreed.unique("account", keep="first", maintain_order=True).select("account", "partner").iter_rows()
     )
-    return Closing(tables, after)
-
-
-def standing(carried: Carried) -> dict[str, pl.DataFrame]:
-    """Return the tables that say how things stand after the last month closed: accounts and phases."""
-    brought = carried.deals.unique("account", keep="first", maintain_order=True).select("account", "partner")
-    accounts = carried.accounts.drop("partner").join(brought, on="account", how="left", maintain_order="left")
-    accounts = accounts.with_columns(pl.col("partner").fill_null("")).sort("account")
-    phases = carried.subscriptions.frame().sort("subscription", "phase_no")
-    return {"accounts": as_table(accounts, "accounts"), "subscription_phases": phases}
-
-
-def spans(phases: pl.DataFrame) -> pl.DataFrame:
-    """Return when each phase lasts, as `metering.usage.measure` wants to know it."""
-    return phases.select(
-        "phase_no",
-        subject="subscription",
-        starts_at=pl.col("starts_on").cast(pl.Datetime("us")),
-        ends_at=pl.col("ends_on").cast(pl.Datetime("us")),
-    )
-
-
-def _at_home(measured: pl.DataFrame, phases: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Part measured usage into the ledger's `usage`, and what belongs to no phase."""
-    known = measured.filter(pl.col("phase_no").is_not_null()).rename({"subject": "subscription"})
-    usage = known.join(
-        phases.select("subscription", "phase_no", "account", "plan"),
-        on=["subscription", "phase_no"],
-        how="left",
-        maintain_order="left",
-    )
-    usage = usage.sort("month", "subscription", "phase_no", "meter", "dimensions")
-    return as_table(usage, "usage"), measured.filter(pl.col("phase_no").is_null())
-
-
-def _unrated(homeless: pl.DataFrame, unpriced: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
-    """Say of each usage that is on no invoice why: without a subscription, a meter or a price."""
-    schema = polars_schema("unrated_usage")
-    no_meter = ~pl.col("meter").is_in(list(book.meters))
-    reason = pl.when(no_meter).then(pl.lit("no_meter"))
-    rows = pl.concat([
-        homeless.with_columns(reason=reason.otherwise(pl.lit("no_subscription"))).select(schema.keys()),
-        unpriced.with_columns(subject="subscription", reason=reason.otherwise(pl.lit("no_price"))).select(schema.keys()),
-    ])  # fmt: skip
-    keys = ["month", "subject", "meter", "reason"]
-    totals = rows.group_by(keys).agg(pl.col("quantity", "events").sum()).sort(keys)
-    return as_table(totals, "unrated_usage")
-
-
-def _accounts(facts: Sequence[Fact]) -> pl.DataFrame:
     rows = [
         (event.subject, data.kind, data.name, data.email, data.segment, data.channel, data.country,
-         event.occurred_at.date(), "")
+         event.occurred_at.date(), brought.get(event.subject, ""))
         for _, event in facts
         for data in [event.data]
         if isinstance(data, AccountSignedUp)
     ]  # fmt: skip
-    return pl.DataFrame(rows, schema=polars_schema("accounts"), orient="row")
+    return pl.DataFrame(rows, schema=polars_schema("accounts"), orient="row").sort("account")
 
 
-def _ended(phases: pl.DataFrame) -> pl.DataFrame:
-    last = phases.sort("subscription", "phase_no").unique("subscription", keep="last", maintain_order=True)
-    return last.select("subscription", "end_reason", ended_on="ends_on")
-
-
-def _payments(facts: Sequence[Fact], bills: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _payments(facts: Sequence[Fact], bills: pl.DataFrame) -> pl.DataFrame:
     """Match what facts say about invoices with the invoices; an invoice is settled once."""
     rows = []
     for _, event in facts:
@@ -218,8 +122,7 @@ def _payments(facts: Sequence[Fact], bills: pl.DataFrame) -> tuple[pl.DataFrame,
     found = found.filter(settled_before == 0).unique(
         ["invoice", "kind", "attempt"], keep="first", maintain_order=True
     )
-    done = found.filter(pl.col("kind") != "failed")
-    return as_table(found, "payments"), bills.join(done, on="invoice", how="anti", maintain_order="left")
+    return as_table(found, "payments")
 
 
 _SAID = (pl.String, pl.String, pl.String, pl.Int64, pl.Date)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from billing.recognition import is_deferred
 from billing.schema import as_table, polars_schema
 from metering.frame import empty, shaped
 
@@ -48,7 +49,7 @@ def invoice_entries(invoices: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame
     owed = invoices.with_columns(
         **booked, posting_no=pl.lit(0), ledger_account=pl.lit("receivable"), amount="total"
     )
-    later = pl.col("ends_on") > _next_month()
+    later = is_deferred()
     earned = lines.with_columns(
         **booked,
         posting_no="line_no",
@@ -132,7 +133,7 @@ def _piece(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Bring rows to the columns of postings, with those of their entry in front."""
     schema = pl.Schema({**polars_schema("postings"), **polars_schema("entries")})
     filled = []
-    for frame in frames:
+    for frame in filter(len, frames):
         missing = {name: pl.lit("") for name in _TEXTS if name not in frame.columns}
         if "line_no" not in frame.columns:
             missing["line_no"] = pl.lit(0)

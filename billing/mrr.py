@@ -33,12 +33,10 @@ HELD_SCHEMA = pl.Schema(
 
 
 class Recurring(NamedTuple):
-    """Balances and movements of some months; what was held at the last month's end; who ever paid."""
+    """The ledger's `mrr_balances` and `mrr_movements`."""
 
     balances: pl.DataFrame
     movements: pl.DataFrame
-    held: pl.DataFrame
-    payers: pl.DataFrame
 
 
 def held_at_month_ends(
@@ -72,18 +70,12 @@ def held_at_month_ends(
 
 def recurring(
     held: pl.DataFrame,
-    ended: pl.DataFrame,
+    phases: pl.DataFrame,
     accounts: pl.DataFrame,
     book: PriceBook,
     periods: Sequence[Period],
-    *,
-    earlier: pl.DataFrame,
-    payers: pl.DataFrame,
 ) -> Recurring:
-    """Derive balances and movements. `ended` says when and why subscriptions ended: (subscription, ends_on, end_reason).
-
-    `earlier` is what was held at the end of the month before, `payers` the accounts that ever paid: (account).
-    """
+    """Derive balances and movements from what was held at every month's end of a log."""
     segments = accounts.select("account", "segment")
     streams = pl.DataFrame(
         {"plan": list(book.plans), "stream": [plan.stream for plan in book.plans.values()]}
@@ -94,17 +86,19 @@ def recurring(
         .with_columns(pl.col("segment").fill_null(""))
         .sort("month", "subscription")
     )
-    changes = _changes(pl.concat([earlier, held]), ended, periods)
-    totals = _totals(changes, payers)
-    movements = totals.join(segments, on="account", how="left").with_columns(pl.col("segment").fill_null(""))
-    last = held.filter(pl.col("month") == periods[-1].starts_on)
-    fresh = pl.concat([payers, held.select("account")]).unique(maintain_order=True)
-    return Recurring(
-        as_table(balances, "mrr_balances"),
-        as_table(movements.filter(pl.col("amount") != 0).sort("month", "account", "kind"), "mrr_movements"),
-        last,
-        fresh,
+    movements = (
+        _totals(_changes(held, _endings(phases), periods))
+        .filter(pl.col("amount") != 0)
+        .join(segments, on="account", how="left")
+        .with_columns(pl.col("segment").fill_null(""))
+        .sort("month", "account", "kind")
     )
+    return Recurring(as_table(balances, "mrr_balances"), as_table(movements, "mrr_movements"))
+
+
+def _endings(phases: pl.DataFrame) -> pl.DataFrame:
+    last = phases.sort("subscription", "phase_no").unique("subscription", keep="last", maintain_order=True)
+    return last.select("subscription", "end_reason", ended_on="ends_on")
 
 
 def _changes(held: pl.DataFrame, ended: pl.DataFrame, periods: Sequence[Period]) -> pl.DataFrame:
@@ -138,7 +132,7 @@ def _changes(held: pl.DataFrame, ended: pl.DataFrame, periods: Sequence[Period])
     ).with_columns(change=pl.col("now") - pl.col("then"))
 
 
-def _totals(changes: pl.DataFrame, payers: pl.DataFrame) -> pl.DataFrame:
+def _totals(changes: pl.DataFrame) -> pl.DataFrame:
     """Net the changes of an account's subscriptions, and class the net change."""
     weightiest = pl.col("change").abs().arg_max()
     totals = (
@@ -151,10 +145,9 @@ def _totals(changes: pl.DataFrame, payers: pl.DataFrame) -> pl.DataFrame:
             pl.col("effective_on").get(weightiest),
         )
     )
-    known = payers.with_columns(paid_before=pl.lit(value=True))
     first = totals.filter(pl.col("now") > 0).group_by("account").agg(first_month=pl.col("month").min())
-    totals = totals.join(known, on="account", how="left").join(first, on="account", how="left")
-    returning = pl.col("paid_before").fill_null(value=False) | (pl.col("month") > pl.col("first_month"))
+    totals = totals.join(first, on="account", how="left")
+    returning = pl.col("month") > pl.col("first_month")
     now, then = pl.col("now"), pl.col("then")
     kind = (
         pl.when((then == 0) & ~returning)

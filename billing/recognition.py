@@ -8,37 +8,18 @@ from billing.lines import months_of
 from billing.money import over, round_money, times
 from billing.price_book import PriceBook
 from billing.schema import EXACT, POSTED
-from metering.frame import shaped
 from metering.period import Period
 
-DEFERRED_SCHEMA = pl.Schema(
-    {
-        "invoice": pl.String(),
-        "line_no": pl.Int64(),
-        "account": pl.String(),
-        "stream": pl.String(),
-        "currency": pl.String(),
-        "amount": POSTED,
-        "starts_on": pl.Date(),
-        "ends_on": pl.Date(),
-        "billed_month": pl.Date(),
-    }
-)
-"""A line whose service reaches beyond the month in which it was billed."""
 
+def recognise(lines: pl.DataFrame, book: PriceBook, periods: Sequence[Period]) -> pl.DataFrame:
+    """Return what each month earns of lines whose service reaches beyond the month in which they are billed.
 
-def deferred_lines(lines: pl.DataFrame) -> pl.DataFrame:
-    """Pick the lines whose service reaches beyond their month: they are revenue only as it passes."""
-    late = lines.filter(pl.col("ends_on") > pl.col("month").dt.offset_by("1mo"))
-    return shaped(late.with_columns(billed_month="month"), DEFERRED_SCHEMA)
-
-
-def recognise(deferred: pl.DataFrame, book: PriceBook, periods: Sequence[Period]) -> pl.DataFrame:
-    """Return what each month earns of each deferred line: its columns with `month` and `earned`.
+    The result has the lines' columns, with the earning `month` and the amount `earned`.
 
     What a line has earned by the end of a month is rounded from its amount, days passed and days in all; the
     month's part is the difference, so the parts of a line sum to it exactly.
     """
+    deferred = lines.filter(is_deferred()).rename({"month": "billed_month"})
     spans = deferred.join(months_of(periods), how="cross").filter(
         pl.col("month") >= pl.col("billed_month"),
         pl.col("starts_on") < pl.col("month_ends_on"),
@@ -46,6 +27,11 @@ def recognise(deferred: pl.DataFrame, book: PriceBook, periods: Sequence[Period]
     )
     earned = _earned_by(pl.col("month_ends_on"), book) - _earned_by(pl.col("month"), book)
     return spans.with_columns(earned=earned.cast(POSTED)).filter(pl.col("earned") != 0)
+
+
+def is_deferred() -> pl.Expr:
+    """Tell of each line whether its service reaches beyond the month in which it is billed."""
+    return pl.col("ends_on") > pl.col("month").dt.offset_by("1mo")
 
 
 def _earned_by(day: pl.Expr, book: PriceBook) -> pl.Expr:

@@ -7,7 +7,7 @@ is rounded once and split over its customers, so no cent is made or lost.
 from collections.abc import Iterable, Iterator
 from datetime import date
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 
@@ -30,29 +30,11 @@ DEAL_SCHEMA = pl.Schema(
 )
 """Which partner brought which customer under which agreement, and since which month."""
 
-BASIS_SCHEMA = pl.Schema(
-    {
-        "agreement": pl.String(),
-        "partner": pl.String(),
-        "holder": pl.String(),
-        "window": pl.Date(),
-        "before": EXACT,
-    }
-)
-"""What the bands of an agreement have added up so far; `holder` is the partner, or a customer of its own."""
-
 _WINDOW = ["agreement", "partner", "holder", "window"]
 
 
-class Shared(NamedTuple):
-    """Payouts of some months, and what the open windows have added up now."""
-
-    payouts: pl.DataFrame
-    basis: pl.DataFrame
-
-
-def deals(facts: Iterable[Fact], book: PriceBook, known: pl.DataFrame) -> pl.DataFrame:
-    """Add the deals among some facts to the known ones (`DEAL_SCHEMA`); the first of a kind counts.
+def deals(facts: Iterable[Fact], book: PriceBook) -> pl.DataFrame:
+    """Return the deals among some facts (`DEAL_SCHEMA`); the first of a kind counts.
 
     Raises Problems that name each agreement that the book does not know.
     """
@@ -70,32 +52,20 @@ def deals(facts: Iterable[Fact], book: PriceBook, known: pl.DataFrame) -> pl.Dat
             )
     if problems:
         raise Problems(problems.values())
-    found = pl.concat([known, pl.DataFrame(rows, schema=DEAL_SCHEMA, orient="row")])
+    found = pl.DataFrame(rows, schema=DEAL_SCHEMA, orient="row")
     return found.unique(["account", "partner", "agreement"], keep="first", maintain_order=True)
 
 
-def share(lines: pl.DataFrame, agreed: pl.DataFrame, book: PriceBook, *, basis: pl.DataFrame) -> Shared:
-    """Compute the payouts that follow from some months' invoice lines.
-
-    `agreed` has the columns of `DEAL_SCHEMA`, `basis` those of `BASIS_SCHEMA`.
-    """
+def share(lines: pl.DataFrame, agreed: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
+    """Compute the ledger's `payouts` from all invoice lines of a log; `agreed` has the columns of `DEAL_SCHEMA`."""
     rows: list[tuple[Any, ...]] = []
-    carried = [basis]
     for (key,), made in agreed.partition_by("agreement", as_dict=True).items() if len(agreed) else ():
         agreement = book.agreements[str(key)]
-        shares = _shares(lines, made, agreement, basis=basis.filter(pl.col("agreement") == key), key=str(key))
-        if len(shares):
-            rows += _split(shares, agreement, book)
-            after = (pl.col("before") + pl.col("basis")).last().cast(EXACT)
-            held = shares.unique([*_WINDOW, "month"], maintain_order=True)
-            carried.append(held.group_by(_WINDOW, maintain_order=True).agg(before=after))
-    payouts = pl.DataFrame(rows, schema=polars_schema("payouts"), orient="row").sort("payout")
-    return Shared(payouts, pl.concat(carried).unique(_WINDOW, keep="last", maintain_order=True))
+        rows += _split(_shares(lines, made, agreement, key=str(key)), agreement, book)
+    return pl.DataFrame(rows, schema=polars_schema("payouts"), orient="row").sort("month", "payout")
 
 
-def _shares(
-    lines: pl.DataFrame, made: pl.DataFrame, agreement: Agreement, *, basis: pl.DataFrame, key: str
-) -> pl.DataFrame:
+def _shares(lines: pl.DataFrame, made: pl.DataFrame, agreement: Agreement, *, key: str) -> pl.DataFrame:
     """Return (month, holder, account, part, basis, before): what each month adds to each window."""
     months = months_since(pl.col("deal_month"), pl.col("month"))
     eligible = lines.join(made, on="account").filter(months >= 0)
@@ -115,9 +85,7 @@ def _shares(
     whole = (
         parts.group_by(*_WINDOW, "month").agg(basis=pl.col("part").sum().cast(EXACT)).sort(*_WINDOW, "month")
     )
-    earlier = basis.rename({"before": "earlier"})
-    whole = whole.join(earlier, on=_WINDOW, how="left", maintain_order="left")
-    before = pl.col("earlier").fill_null(0) + pl.col("basis").cum_sum().over(_WINDOW) - pl.col("basis")
+    before = pl.col("basis").cum_sum().over(_WINDOW) - pl.col("basis")
     whole = whole.with_columns(before=before.cast(EXACT))
     return parts.join(whole, on=[*_WINDOW, "month"]).sort("month", "holder", "partner", "account")
 

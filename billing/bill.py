@@ -1,0 +1,128 @@
+"""The bill: from facts and usage to invoices, for one month or for many at once.
+
+Every stage works on columns over any number of months in a row, with what it needs of earlier months carried
+in. So a run that bills month by month and a replay that bills all months at once come to the same lines.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import duckdb
+import polars as pl
+
+from billing import adjustments, invoice, rating
+from billing.lines import charges, slices
+from billing.price_book import PriceBook
+from billing.recurring import monthly_charges, monthly_value
+from billing.schema import as_table, polars_schema
+from billing.subscription import Subscriptions
+from billing.yearly import dated_charges, yearly_value
+from metering.frame import empty
+from metering.log import Log
+from metering.period import Period
+from metering.usage import measure
+
+
+@dataclass
+class Carried:
+    """What billing needs to know of the months before: phases, open windows, what commitments have got."""
+
+    subscriptions: Subscriptions = field(default_factory=Subscriptions)
+    windows: pl.DataFrame = field(default_factory=lambda: empty(rating.CARRIED_SCHEMA))
+    billed: pl.DataFrame = field(default_factory=lambda: empty(adjustments.BILLED_SCHEMA))
+
+
+class Billed(NamedTuple):
+    """What some months come to: tables of the ledger, and what the next months have to know.
+
+    `measured` is what was metered, `values` what each recurring price of each subscription is worth a month at
+    the months' ends: (month, subscription, plan, key, stream, value).
+    """
+
+    measured: pl.DataFrame
+    usage: pl.DataFrame
+    unrated: pl.DataFrame
+    lines: pl.DataFrame
+    invoices: pl.DataFrame
+    values: pl.DataFrame
+    carried: Carried
+
+
+def bill(
+    periods: Sequence[Period],
+    *,
+    log: Log,
+    book: PriceBook,
+    carried: Carried,
+    connection: duckdb.DuckDBPyConnection,
+    measured: pl.DataFrame | None = None,
+) -> Billed:
+    """Bill some months in a row of a log under a price book.
+
+    `measured` is what `metering.usage.measure` gave for these months, where that is known already. Raises
+    Problems for facts that name what the book does not have.
+    """
+    subscriptions = carried.subscriptions
+    subscriptions.apply(log.facts(periods), book)
+    phases = subscriptions.frame()
+    if measured is None:
+        measured = measure(connection, log, meters=book.meters, spans=spans(phases), periods=periods)
+    parts = slices(phases, periods)
+    usage, homeless = _at_home(measured, phases)
+    rated = rating.rate(usage, parts, book, carried.windows)
+    walk = dated_charges(subscriptions.phases.values(), book, periods)
+    raw = charges([monthly_charges(parts, book), walk.charge_frame(), rated.charges])
+    lines = adjustments.rounded(raw, book)
+    less = adjustments.rounded(adjustments.discounts(lines, phases, book), book)
+    lines = pl.concat([lines, less])
+    more, billed = adjustments.true_ups(
+        lines, parts, book, phases=phases, periods=periods, billed=carried.billed
+    )
+    lines = invoice.number_lines(pl.concat([lines, adjustments.rounded(more, book)]), book)
+    return Billed(
+        measured,
+        usage,
+        _unrated(homeless, rated.unrated, book),
+        lines,
+        invoice.invoices(lines, book),
+        pl.concat([monthly_value(parts, book), yearly_value(walk, periods)]),
+        replace(carried, windows=rated.carried, billed=billed),
+    )
+
+
+def spans(phases: pl.DataFrame) -> pl.DataFrame:
+    """Return when each phase lasts, as `metering.usage.measure` wants to know it."""
+    return phases.select(
+        "phase_no",
+        subject="subscription",
+        starts_at=pl.col("starts_on").cast(pl.Datetime("us")),
+        ends_at=pl.col("ends_on").cast(pl.Datetime("us")),
+    )
+
+
+def _at_home(measured: pl.DataFrame, phases: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Part measured usage into the ledger's `usage`, and what belongs to no phase."""
+    known = measured.filter(pl.col("phase_no").is_not_null()).rename({"subject": "subscription"})
+    usage = known.join(
+        phases.select("subscription", "phase_no", "account", "plan"),
+        on=["subscription", "phase_no"],
+        how="left",
+        maintain_order="left",
+    )
+    usage = usage.sort("month", "subscription", "phase_no", "meter", "dimensions")
+    return as_table(usage, "usage"), measured.filter(pl.col("phase_no").is_null())
+
+
+def _unrated(homeless: pl.DataFrame, unpriced: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
+    """Say of each usage that is on no invoice why: without a subscription, a meter or a price."""
+    schema = polars_schema("unrated_usage")
+    no_meter = ~pl.col("meter").is_in(list(book.meters))
+    reason = pl.when(no_meter).then(pl.lit("no_meter"))
+    rows = pl.concat([
+        homeless.with_columns(reason=reason.otherwise(pl.lit("no_subscription"))).select(schema.keys()),
+        unpriced.with_columns(subject="subscription", reason=reason.otherwise(pl.lit("no_price"))).select(schema.keys()),
+    ])  # fmt: skip
+    keys = ["month", "subject", "meter", "reason"]
+    totals = rows.group_by(keys).agg(pl.col("quantity", "events").sum()).sort(keys)
+    return as_table(totals, "unrated_usage")
