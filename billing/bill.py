@@ -65,9 +65,26 @@ def bill(
     """
     subscriptions = carried.subscriptions
     subscriptions.apply(log.facts(periods), book)
-    phases = subscriptions.frame()
     if measured is None:
+        phases = subscriptions.frame()
         measured = measure(connection, log, meters=book.meters, spans=spans(phases), periods=periods)
+    return bill_measured(periods, measured, book=book, carried=carried)
+
+
+def bill_measured(
+    periods: Sequence[Period],
+    measured: pl.DataFrame,
+    *,
+    book: PriceBook,
+    carried: Carried,
+    keep_free: bool = False,
+) -> Billed:
+    """Bill months whose facts are folded and whose usage is measured: a pure function of its arguments.
+
+    Accounts that owe nothing in a month get an invoice only with `keep_free`.
+    """
+    subscriptions = carried.subscriptions
+    phases = subscriptions.frame()
     parts = slices(phases, periods)
     usage, homeless = _at_home(measured, phases)
     rated = rating.rate(usage, parts, book, carried.windows)
@@ -79,7 +96,8 @@ def bill(
     more, billed = adjustments.true_ups(
         lines, parts, book, phases=phases, periods=periods, billed=carried.billed
     )
-    lines = invoice.number_lines(pl.concat([lines, adjustments.rounded(more, book)]), book)
+    lines = pl.concat([lines, adjustments.rounded(more, book)])
+    lines = invoice.number_lines(lines if keep_free else invoice.owed(lines), book)
     return Billed(
         measured,
         usage,

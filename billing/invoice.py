@@ -8,6 +8,15 @@ from billing.schema import POSTED, as_table
 _ORDER = ["month", "account", "subscription", "plan", "price", "kind", "starts_on", "phase_no", "dimensions"]
 
 
+def owed(lines: pl.DataFrame) -> pl.DataFrame:
+    """Keep the charges of accounts and months in which anything costs something.
+
+    Who owes nothing for anything gets no invoice; on an invoice, what cost nothing (usage within an allowance)
+    is shown.
+    """
+    return lines.filter((pl.col("amount") != 0).any().over("month", "account"))
+
+
 def number_lines(lines: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
     """Give each rounded charge its invoice and line number: the ledger's `invoice_lines`."""
     rows = lines.sort(_ORDER).with_columns(

@@ -114,7 +114,7 @@ def _windows(
         ends_on=pl.col("until_on").max(),
     )
     found = _pooled(rows).join(lives, on=["month", "subscription"], how="left", maintain_order="left")
-    found = found.with_columns(window=_window_start(price)).sort(*_WINDOW, "month")
+    found = found.with_columns(window=window_start(price)).sort(*_WINDOW, "month")
     found = found.join(
         carried.rename({"quantity": "earlier"}), on=_WINDOW, how="left", maintain_order="left"
     ).with_columns(pl.col("earlier").fill_null(0).cast(EXACT))
@@ -131,7 +131,7 @@ def _windows(
     return frames, found.group_by(_WINDOW, maintain_order=True).agg(quantity=after)
 
 
-def _window_start(price: Price) -> pl.Expr:
+def window_start(price: Price) -> pl.Expr:
     """Return the first month of the window: of the contract year, or of all time."""
     if price.window == "life":
         return pl.lit(date(2000, 1, 1))
