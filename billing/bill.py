@@ -122,13 +122,8 @@ def spans(phases: pl.DataFrame) -> pl.DataFrame:
 def _at_home(measured: pl.DataFrame, phases: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Part measured usage into the ledger's `usage`, and what belongs to no phase."""
     known = measured.filter(pl.col("phase_no").is_not_null()).rename({"subject": "subscription"})
-    usage = known.join(
-        phases.select("subscription", "phase_no", "account", "plan"),
-        on=["subscription", "phase_no"],
-        how="left",
-        maintain_order="left",
-    )
-    usage = usage.sort("month", "subscription", "phase_no", "meter", "dimensions")
+    terms = phases.select("subscription", "phase_no", "account", "plan")
+    usage = known.join(terms, on=["subscription", "phase_no"], how="left")
     return as_table(usage, "usage"), measured.filter(pl.col("phase_no").is_null())
 
 

@@ -155,9 +155,7 @@ def _measured(asked: Request, periods: list[Period], phases: pl.DataFrame) -> pl
         for meter, quantity in asked.usage.items() if len(alive) else ():
             values = asked.dimensions.get(meter, {})
             text = json.dumps(values, sort_keys=True, separators=(",", ":")) if values else ""
-            rows.append(
-                (_SUBSCRIPTION, alive["phase_no"][0], meter, text, period.starts_on, quantity, 1, 0, 0)
-            )
+            rows.append((_SUBSCRIPTION, alive["phase_no"][0], meter, text, period.starts_on, quantity, 1))
     return pl.DataFrame(rows, schema=MEASURED_SCHEMA, orient="row")
 
 

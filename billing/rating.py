@@ -6,7 +6,7 @@ the cumulative price after less the cumulative price before.
 
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import polars as pl
 
@@ -30,7 +30,8 @@ CARRIED_SCHEMA = pl.Schema(
 """What a window has used before the months to rate; `window` is its first month."""
 
 _WINDOW = ["subscription", "plan", "price", "dimensions", "window"]
-_POOL = ["month", "subscription", "account", "plan", "dimensions"]
+_MONTH = ["month", "subscription"]
+_ROW = ["month", "subscription", "account", "plan", "phase_no", "meter", "dimensions"]
 
 
 class Rated(NamedTuple):
@@ -48,73 +49,84 @@ def rate(usage: pl.DataFrame, slices: pl.DataFrame, book: PriceBook, carried: pl
     the allowances; `carried` has those of `CARRIED_SCHEMA`. Charges of quantity 0 are left out.
     """
     by_plan = _parts(usage, ["plan", "meter"])
-    slices_of = {plan: rows for (plan,), rows in slices.partition_by("plan", as_dict=True).items()}
-    frames, carries, counted = list[pl.DataFrame](), [carried], list[pl.DataFrame]()
+    slices_of = {plan: rows for (plan,), rows in _parts(slices, ["plan"]).items()}
+    spans = {plan: _Spans.over(slices_of[plan]) for plan, _ in by_plan}
+    frames, carries = list[pl.DataFrame](), [carried]
+    unrated = dict(by_plan)
     for plan, key, price in book.usage_prices():
         rows = by_plan.get((plan, price.meter))
         if rows is None:
             continue
-        rows = _where(rows, price)
-        counted.append(rows.select("month", "subscription", "phase_no", "meter", "dimensions"))
-        rows = _grouped(rows, price).with_columns(
+        unrated[plan, price.meter] = _rest(unrated[plan, price.meter], price)
+        rows = _grouped(_where(rows, price), price).with_columns(
             price=pl.lit(key), stream=pl.lit(book.stream_of(plan, price))
         )
         if book.meters[price.meter or ""].is_level:
             frames += _levels(rows, slices_of[plan], price)
         elif price.window == "period":
-            frames += _flows(rows, slices_of[plan], price, full=book.conventions.allowance == "full")
+            frames += _flows(rows, spans[plan], price, full=book.conventions.allowance == "full")
         else:
-            rated, carry = _windows(rows, slices_of[plan], price, carried)
+            rated, carry = _windows(rows, spans[plan], price, carried)
             frames += rated
             carries.append(carry)
-    done = charges(frames)
-    keys = ["month", "subscription", "phase_no", "meter", "dimensions"]
-    unrated = usage.join(pl.concat(counted), on=keys, how="anti") if counted else usage
-    return Rated(done, _newest(carries), unrated)
+    left = [rows for rows in unrated.values() if len(rows)]
+    return Rated(charges(frames), _newest(carries), pl.concat(left) if left else usage.clear())
 
 
-def _flows(rows: pl.DataFrame, slices: pl.DataFrame, price: Price, *, full: bool) -> Iterator[pl.DataFrame]:
-    """Rate what flows in a month: phases with the same plan are pooled, and so are their allowances."""
-    for version, part in by_version(price, _pooled(rows)):
-        allowance = _allowance(version)
-        if not full:
-            partial = over(times(allowance, pl.col("days").cast(EXACT)), pl.col("month_days").cast(EXACT))
-            allowance = pl.when(pl.col("days") == pl.col("month_days")).then(allowance).otherwise(partial)
-        pooled = slices.group_by("month", "subscription").agg(
-            allowance=allowance.max() if full else allowance.sum(),
+class _Spans(NamedTuple):
+    """The months of one plan's subscriptions: `slices` as they are, and pooled over their phases."""
+
+    slices: pl.DataFrame
+    pooled: pl.DataFrame
+    is_simple: bool
+
+    @classmethod
+    def over(cls, slices: pl.DataFrame) -> Self:
+        pooled = slices.group_by(_MONTH).agg(
+            pl.col("seats", "anchor_on").sort_by("from_on").last(),
             starts_on=pl.col("from_on").min(),
             ends_on=pl.col("until_on").max(),
         )
-        found = part.join(pooled, on=["month", "subscription"], how="left", maintain_order="left")
+        return cls(slices, pooled, is_simple=len(pooled) == len(slices))
+
+    def pool(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Add up what the phases of a month used, and say when the month's service began and ended."""
+        if not self.is_simple:
+            keys = [name for name in rows.columns if name not in {"quantity", "phase_no", "events"}]
+            rows = rows.group_by(keys).agg(pl.col("quantity").sum(), pl.col("phase_no").max())
+        return rows.join(self.pooled, on=_MONTH, how="left")
+
+
+def _flows(rows: pl.DataFrame, spans: _Spans, price: Price, *, full: bool) -> Iterator[pl.DataFrame]:
+    """Rate what flows in a month: phases with the same plan are pooled, and so are their allowances."""
+    for version, part in by_version(price, spans.pool(rows)):
+        found = part.with_columns(allowance=pl.lit(0, EXACT))
+        if version.allowance:
+            allowance = _allowance(version)
+            partial = over(times(allowance, pl.col("days").cast(EXACT)), pl.col("month_days").cast(EXACT))
+            prorated = pl.when(pl.col("days") == pl.col("month_days")).then(allowance).otherwise(partial)
+            pooled = spans.slices.group_by(_MONTH).agg(allowance=allowance.max() if full else prorated.sum())
+            found = part.join(pooled, on=_MONTH, how="left")
         yield _usage_charges(found, charge(version, pl.col("quantity"), allowance=pl.col("allowance")))
 
 
 def _levels(rows: pl.DataFrame, slices: pl.DataFrame, price: Price) -> Iterator[pl.DataFrame]:
     """Rate a level phase by phase: a level that was held for a part of the month costs its part."""
-    keys = ["month", "subscription", "phase_no"]
+    keys = [*_MONTH, "phase_no"]
     held = slices.select(*keys, "days", "month_days", "seats", starts_on="from_on", ends_on="until_on")
-    for version, part in by_version(price, rows.join(held, on=keys, how="left", maintain_order="left")):
+    for version, part in by_version(price, rows.join(held, on=keys, how="left")):
         found = part.with_columns(allowance=_allowance(version))
         whole = charge(version, pl.col("quantity"), allowance=pl.col("allowance"))
         partial = over(times(whole, pl.col("days").cast(EXACT)), pl.col("month_days").cast(EXACT))
-        if version.prorate is False:
-            partial = whole
-        exact = pl.when(pl.col("days") == pl.col("month_days")).then(whole).otherwise(partial)
-        yield _usage_charges(found, exact)
+        is_whole = pl.lit(version.prorate is False) | (pl.col("days") == pl.col("month_days"))
+        yield _usage_charges(found, pl.when(is_whole).then(whole).otherwise(partial))
 
 
 def _windows(
-    rows: pl.DataFrame, slices: pl.DataFrame, price: Price, carried: pl.DataFrame
+    rows: pl.DataFrame, spans: _Spans, price: Price, carried: pl.DataFrame
 ) -> tuple[list[pl.DataFrame], pl.DataFrame]:
     """Rate usage whose window is longer than a month, from what the window has used before."""
-    lives = slices.group_by("month", "subscription").agg(
-        pl.col("seats").last(),
-        pl.col("anchor_on").last(),
-        starts_on=pl.col("from_on").min(),
-        ends_on=pl.col("until_on").max(),
-    )
-    found = _pooled(rows).join(lives, on=["month", "subscription"], how="left", maintain_order="left")
-    found = found.with_columns(window=window_start(price)).sort(*_WINDOW, "month")
+    found = spans.pool(rows).with_columns(window=window_start(price)).sort(*_WINDOW, "month")
     found = found.join(
         carried.rename({"quantity": "earlier"}), on=_WINDOW, how="left", maintain_order="left"
     ).with_columns(pl.col("earlier").fill_null(0).cast(EXACT))
@@ -143,36 +155,38 @@ def _allowance(price: Price) -> pl.Expr:
     return times(included, pl.col("seats").cast(EXACT)) if price.allowance_per == "seat" else included
 
 
-def _pooled(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.group_by(*_POOL, "price", "stream", "meter", maintain_order=True).agg(
-        pl.col("quantity").sum(), pl.col("phase_no").max()
-    )
-
-
 def _where(rows: pl.DataFrame, price: Price) -> pl.DataFrame:
     """Keep the usage whose dimensions the price names."""
-    for name, wanted in price.where.items():
-        values = [wanted] if isinstance(wanted, str) else list(wanted)
-        rows = rows.filter(pl.col("dimensions").str.json_path_match(f"$.{name}").is_in(values))
-    return rows
+    return rows.filter(_named(price)) if price.where else rows
+
+
+def _rest(rows: pl.DataFrame, price: Price) -> pl.DataFrame:
+    """Keep the usage that the price does not count."""
+    return rows.filter(~_named(price)) if price.where else rows.clear()
+
+
+def _named(price: Price) -> pl.Expr:
+    return pl.all_horizontal(
+        pl.col("dimensions")
+        .str.json_path_match(f"$.{name}")
+        .is_in([wanted] if isinstance(wanted, str) else list(wanted))
+        .fill_null(value=False)
+        for name, wanted in price.where.items()
+    )
 
 
 def _grouped(rows: pl.DataFrame, price: Price) -> pl.DataFrame:
     """Keep of the dimensions only those that the price groups by, and add up what is then alike."""
-    if not price.group_by:
-        dimensions = pl.lit("")
-    else:
+    if not (rows["dimensions"] != "").any():
+        return rows.select(*_ROW, "quantity")
+    dimensions = pl.lit("")
+    if price.group_by:
         parts = [
             pl.col("dimensions").str.json_path_match(f"$.{name}").alias(name)
             for name in sorted(price.group_by)
         ]
         dimensions = pl.struct(parts).struct.json_encode()
-    keys = ["month", "account", "subscription", "plan", "phase_no", "meter", "dimensions"]
-    return (
-        rows.with_columns(dimensions=dimensions)
-        .group_by(keys, maintain_order=True)
-        .agg(pl.col("quantity").sum())
-    )
+    return rows.with_columns(dimensions=dimensions).group_by(_ROW).agg(pl.col("quantity").sum())
 
 
 def _usage_charges(found: pl.DataFrame, exact: pl.Expr) -> pl.DataFrame:

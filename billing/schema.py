@@ -99,8 +99,6 @@ class UsageRow(SQLModel, table=True):
     plan: str = _column("plan of the phase")
     quantity: Decimal = _exact("the meter's aggregate")
     events: int = _column("how many events it was measured from")
-    first_position: int = _column("position of the first of these events in the log")
-    last_position: int = _column("position of the last")
 
 
 class UnratedUsageRow(SQLModel, table=True):

@@ -71,9 +71,15 @@ VIEWS: dict[str, View] = {
     "trial_balance": View(
         "The sum of every ledger account at each month's end; each month's sums add up to zero per currency.",
         """
-        select month, currency, ledger_account,
-            sum(sum(amount)) over (partition by currency, ledger_account order by month) as balance
-        from postings group by month, currency, ledger_account
+        with kinds as (select distinct currency, ledger_account from postings),
+        months as (select distinct month from postings),
+        moved as (
+            select month, currency, ledger_account, sum(amount) as amount from postings group by all
+        )
+        select m.month, k.currency, k.ledger_account,
+            sum(coalesce(amount, 0)) over (partition by k.currency, k.ledger_account order by m.month) as balance
+        from months m cross join kinds k left join moved on moved.month = m.month
+            and moved.currency = k.currency and moved.ledger_account = k.ledger_account
         """,
     ),
     "payouts_by_partner_month": View(
@@ -107,13 +113,12 @@ VIEWS: dict[str, View] = {
         """,
     ),
     "trace": View(
-        "From a posting back: its entry, the invoice line that caused it, the usage that the line rates, and the "
-        "positions of that usage's first and last event in the log.",
+        "From a posting back: its entry, the invoice line that caused it, the usage that the line rates; the events "
+        "behind it are those of the same subject, meter and month (in usage_events, or in events for facts).",
         """
         select p.entry, p.posting_no, p.ledger_account, p.amount as posted, l.invoice, l.line_no, l.account,
             l.subscription, l.plan, l.price, l.kind, l.quantity as line_quantity, l.allowance, l.exact,
-            l.amount as line_amount, u.meter, u.dimensions, u.quantity as used, u.events, u.first_position,
-            u.last_position
+            l.amount as line_amount, u.meter, u.dimensions, u.month, u.quantity as used, u.events
         from postings p
         join invoice_lines l on l.invoice = p.invoice and l.line_no = p.line_no
         left join usage u on l.meter <> '' and u.meter = l.meter and u.month = l.month

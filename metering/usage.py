@@ -34,11 +34,11 @@ MEASURED_SCHEMA = pl.Schema(
         "month": pl.Date(),
         "quantity": pl.Decimal(38, 12),
         "events": pl.Int64(),
-        "first_position": pl.Int64(),
-        "last_position": pl.Int64(),
     }
 )
-"""What `measure` returns; `phase_no` is null where a subject has no phase at the time."""
+"""What `measure` returns, in no order; `phase_no` is null where a subject has no phase at the time."""
+
+_WHERE = ["subject", "month", "segment"]
 
 
 def measure(
@@ -51,74 +51,76 @@ def measure(
 ) -> pl.DataFrame:
     """Measure the usage of some months in a row. Meters that `meters` does not name are summed up.
 
-    `spans` has the columns of `SPAN_SCHEMA`, the result those of `MEASURED_SCHEMA`, ordered by its first five.
+    `spans` has the columns of `SPAN_SCHEMA`, the result those of `MEASURED_SCHEMA`.
     """
-    pieces = _pieces(spans, periods)
-    mixed = pieces.filter(pl.col("segments") > 1)
+    whole, cut = _pieces(spans, periods)
     connection.register("facts", log.fact_frame(periods))
-    connection.register("mixed", mixed.group_by("subject", "month").agg(pl.col("bound").sort()))
-    text = _query(log, meters, periods, has_mixed=len(mixed) > 0)
-    counted = connection.sql(text).pl()
+    connection.register("mixed", cut.group_by("subject", "month").agg(pl.col("bound").sort()))
+    counted: pl.DataFrame = connection.sql(_query(log, meters, periods, has_mixed=len(cut) > 0)).pl()
     connection.unregister("facts")
     connection.unregister("mixed")
-    keys = ["subject", "month", "segment"]
-    phases = pieces.select(*keys, "phase_no")
-    found = counted.join(phases, on=keys, how="left", maintain_order="left")
-    return shaped(_merged(found), MEASURED_SCHEMA)
+    found = counted.join(pl.concat([whole, cut.select(whole.columns)]), on=_WHERE, how="left")
+    if found["phase_no"].null_count():
+        found = _merged(found)
+    return shaped(found, MEASURED_SCHEMA)
 
 
-def _pieces(spans: pl.DataFrame, periods: Sequence[Period]) -> pl.DataFrame:
-    """Cut each subject's months at the bounds of its phases: (subject, month, segment, bound, phase_no).
+def _pieces(spans: pl.DataFrame, periods: Sequence[Period]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Cut each subject's months at the bounds of its phases: (subject, month, segment, phase_no[, bound]).
 
-    Segment 0 runs from the start of the month to the first bound inside it, segment n from the nth bound on. A
-    subject whose one phase covers the whole month has one segment and no bound to look at.
+    The first frame holds the months that one phase covers whole: they have one segment, number 0. In the second,
+    segment 0 runs from the start of the month to the first bound inside it, segment n from the nth bound on.
     """
-    frame = pl.DataFrame(
-        {
-            "month": [period.starts_on for period in periods],
-            "month_starts_at": [period.starts_at for period in periods],
-            "month_ends_at": [period.ends_at for period in periods],
-        },
-        schema={"month": pl.Date(), "month_starts_at": pl.Datetime("us"), "month_ends_at": pl.Datetime("us")},
+    months = pl.DataFrame(
+        [(period.starts_on, period.starts_at, period.ends_at) for period in periods],
+        schema={"month": pl.Date, "month_starts_at": pl.Datetime("us"), "month_ends_at": pl.Datetime("us")},
+        orient="row",
     )
     far = pl.col("ends_at").fill_null(pl.col("month_ends_at"))
-    inside = (
-        spans.join(frame, how="cross")
-        .filter(pl.col("starts_at") < pl.col("month_ends_at"), far > pl.col("month_starts_at"))
-        .with_columns(
-            bound=pl.max_horizontal("starts_at", "month_starts_at"),
-            until=pl.min_horizontal(far, "month_ends_at"),
-        )
+    inside = spans.join(months, how="cross").filter(
+        pl.col("starts_at") < pl.col("month_ends_at"), far > pl.col("month_starts_at")
     )
-    ends = inside.filter(pl.col("until") < pl.col("month_ends_at")).select(
-        "subject", "month", "month_starts_at", bound="until", phase_no=pl.lit(None, pl.Int64)
+    covers = (pl.col("starts_at") <= pl.col("month_starts_at")) & (far >= pl.col("month_ends_at"))
+    whole = inside.filter(covers).select("subject", "month", "phase_no", segment=pl.lit(0, pl.Int64))
+    partial = inside.filter(~covers).select(
+        "subject",
+        "month",
+        "month_starts_at",
+        "month_ends_at",
+        "phase_no",
+        bound=pl.max_horizontal("starts_at", "month_starts_at"),
+        until=pl.min_horizontal(far, "month_ends_at"),
     )
-    bounds = pl.concat([inside.select(ends.columns), ends])
+    return whole, _segments(partial)
+
+
+def _segments(partial: pl.DataFrame) -> pl.DataFrame:
+    ends = partial.filter(pl.col("until") < pl.col("month_ends_at")).with_columns(
+        bound="until", phase_no=pl.lit(None, pl.Int64)
+    )
     # Where one phase ends and the next begins, the bound is one: the beginning wins.
-    bounds = bounds.sort("subject", "month", "bound", "phase_no", nulls_last=True).unique(
-        ["subject", "month", "bound"], keep="first", maintain_order=True
+    bounds = (
+        pl.concat([partial, ends])
+        .sort("subject", "month", "bound", "phase_no", nulls_last=True)
+        .unique(["subject", "month", "bound"], keep="first", maintain_order=True)
     )
     starts_late = pl.col("bound").first().over("subject", "month") > pl.col("month_starts_at")
-    return bounds.with_columns(
+    return bounds.select(
+        "subject",
+        "month",
+        "phase_no",
         segment=pl.int_range(pl.len()).over("subject", "month") + starts_late.cast(pl.Int64),
-        segments=pl.len().over("subject", "month") + starts_late.cast(pl.Int64),
         bound=pl.when(pl.col("bound") > pl.col("month_starts_at")).then("bound"),
     )
 
 
 def _merged(found: pl.DataFrame) -> pl.DataFrame:
     """Put segments without a phase (before the first, after the last) into one row a subject and month."""
+    keys = ["subject", "meter", "dimensions", "month", "phase_no"]
     homeless = (
-        found.filter(pl.col("phase_no").is_null())
-        .group_by("subject", "meter", "dimensions", "month", "phase_no")
-        .agg(
-            pl.col("quantity", "events").sum(),
-            pl.col("first_position").min(),
-            pl.col("last_position").max(),
-        )
+        found.filter(pl.col("phase_no").is_null()).group_by(keys).agg(pl.col("quantity", "events").sum())
     )
-    housed = found.filter(pl.col("phase_no").is_not_null()).select(homeless.columns)
-    return pl.concat([housed, homeless]).sort("subject", "phase_no", "meter", "dimensions", "month")
+    return pl.concat([found.filter(pl.col("phase_no").is_not_null()).select(homeless.columns), homeless])
 
 
 def _query(log: Log, meters: Mapping[str, Meter], periods: Sequence[Period], *, has_mixed: bool) -> str:
@@ -126,15 +128,14 @@ def _query(log: Log, meters: Mapping[str, Meter], periods: Sequence[Period], *, 
     columns = "subject, meter, occurred_at, quantity, dimensions, position"
     sources = [f"select {columns}, {_unique_of(meters)} as item from read_parquet([{files}])"]
     sources += [_facts_query(key, meter) for key, meter in meters.items() if meter.event != USAGE]
-    segment, join = "0", ""
+    segment, join = "0::bigint", ""
     if has_mixed:
         segment = "coalesce(len(list_filter(m.bound, lambda b: b <= e.occurred_at)), 0)"
         join = "left join mixed m on m.subject = e.subject and m.month = date_trunc('month', e.occurred_at)"
     return f"""
         select e.subject, e.meter, {_dimensions(meters)} as dimensions,
             date_trunc('month', e.occurred_at)::date as month, {segment} as segment,
-            ({_aggregate(meters)})::decimal(38, 12) as quantity, count(*) as events,
-            min(e.position) as first_position, max(e.position) as last_position
+            ({_aggregate(meters)})::decimal(38, 12) as quantity, count(*) as events
         from ({" union all ".join(sources)}) e {join}
         group by all
     """
