@@ -50,7 +50,7 @@ def rate(usage: pl.DataFrame, slices: pl.DataFrame, book: PriceBook, carried: pl
     """
     by_plan = _parts(usage, ["plan", "meter"])
     slices_of = {plan: rows for (plan,), rows in _parts(slices, ["plan"]).items()}
-    spans = {plan: _Spans.over(slices_of[plan]) for plan, _ in by_plan}
+    spans = {plan: _Spans.over(slices_of[plan]) for plan in dict.fromkeys(plan for plan, _ in by_plan)}
     frames, carries = list[pl.DataFrame](), [carried]
     unrated = dict(by_plan)
     for plan, key, price in book.usage_prices():
@@ -83,7 +83,7 @@ class _Spans(NamedTuple):
     @classmethod
     def over(cls, slices: pl.DataFrame) -> Self:
         pooled = slices.group_by(_MONTH).agg(
-            pl.col("seats", "anchor_on").sort_by("from_on").last(),
+            pl.col("seats", "anchor_on", "days", "month_days").sort_by("from_on").last(),
             starts_on=pl.col("from_on").min(),
             ends_on=pl.col("until_on").max(),
         )
@@ -100,12 +100,14 @@ class _Spans(NamedTuple):
 def _flows(rows: pl.DataFrame, spans: _Spans, price: Price, *, full: bool) -> Iterator[pl.DataFrame]:
     """Rate what flows in a month: phases with the same plan are pooled, and so are their allowances."""
     for version, part in by_version(price, spans.pool(rows)):
-        found = part.with_columns(allowance=pl.lit(0, EXACT))
-        if version.allowance:
-            allowance = _allowance(version)
+        allowance = _allowance(version)
+        if not full and version.allowance:
             partial = over(times(allowance, pl.col("days").cast(EXACT)), pl.col("month_days").cast(EXACT))
-            prorated = pl.when(pl.col("days") == pl.col("month_days")).then(allowance).otherwise(partial)
-            pooled = spans.slices.group_by(_MONTH).agg(allowance=allowance.max() if full else prorated.sum())
+            allowance = pl.when(pl.col("days") == pl.col("month_days")).then(allowance).otherwise(partial)
+        if spans.is_simple or not version.allowance:
+            found = part.with_columns(allowance=allowance)
+        else:
+            pooled = spans.slices.group_by(_MONTH).agg(allowance=allowance.max() if full else allowance.sum())
             found = part.join(pooled, on=_MONTH, how="left")
         yield _usage_charges(found, charge(version, pl.col("quantity"), allowance=pl.col("allowance")))
 

@@ -54,7 +54,8 @@ def measure(
     `spans` has the columns of `SPAN_SCHEMA`, the result those of `MEASURED_SCHEMA`.
     """
     whole, cut = _pieces(spans, periods)
-    connection.register("facts", log.fact_frame(periods))
+    if any(meter.event != USAGE for meter in meters.values()):
+        connection.register("facts", log.fact_frame(periods))
     connection.register("mixed", cut.group_by("subject", "month").agg(pl.col("bound").sort()))
     counted: pl.DataFrame = connection.sql(_query(log, meters, periods, has_mixed=len(cut) > 0)).pl()
     connection.unregister("facts")
