@@ -86,7 +86,7 @@ def bill_measured(
     subscriptions = carried.subscriptions
     phases = subscriptions.frame()
     parts = slices(phases, periods)
-    usage, homeless = _at_home(measured, phases)
+    usage, homeless = at_home(measured, phases)
     rated = rating.rate(usage, parts, book, carried.windows)
     walk = dated_charges(subscriptions.phases.values(), book, periods)
     raw = charges([monthly_charges(parts, book), walk.charge_frame(), rated.charges])
@@ -119,7 +119,7 @@ def spans(phases: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _at_home(measured: pl.DataFrame, phases: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def at_home(measured: pl.DataFrame, phases: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Part measured usage into the ledger's `usage`, and what belongs to no phase."""
     known = measured.filter(pl.col("phase_no").is_not_null()).rename({"subject": "subscription"})
     terms = phases.select("subscription", "phase_no", "account", "plan")

@@ -23,8 +23,9 @@ from typing import Any, NamedTuple, Self
 
 import polars as pl
 
+from metering.codec import decode_all, encode_all
 from metering.document import problem
-from metering.event import Event, UsageRecorded, decode, encode
+from metering.event import TYPES, Event, UsageRecorded
 from metering.identity import Identities
 from metering.period import Period, month_of
 
@@ -230,12 +231,8 @@ class Log:
         return self.directory / name / f"{period.label}.parquet"
 
     def _read_facts(self, period: Period) -> list[Fact]:
-        return [
-            Fact(position, Event(source, key, subject, occurred_at, decode(kind, data), recorded_at))
-            for position, source, key, kind, subject, occurred_at, recorded_at, data in self.fact_frame(
-                [period]
-            ).iter_rows()
-        ]
+        frame = self.fact_frame([period])
+        return list(map(Fact, frame["position"], decode_all(frame)))
 
 
 def file_hash(path: Path) -> str:
@@ -248,7 +245,7 @@ def _separate(events: Iterable[Event]) -> tuple[list[Event], pl.DataFrame]:
     """Part single usage events from business facts; put facts in the order that a block keeps."""
     facts, usage = [], []
     for event in events:
-        if isinstance(event.data, UsageRecorded):
+        if type(event.data) is UsageRecorded:
             usage.append(
                 (
                     event.source,
@@ -293,20 +290,17 @@ def _ordered(usage: pl.DataFrame) -> pl.DataFrame:
 
 
 def _fact_frame(facts: list[Event], first_position: int) -> pl.DataFrame:
-    rows = [
-        (
-            first_position + number,
-            event.source,
-            event.id,
-            event.type,
-            event.subject,
-            event.occurred_at,
-            event.recorded_at or event.occurred_at,
-            encode(event.data),
-        )
-        for number, event in enumerate(facts)
-    ]
-    return pl.DataFrame(rows, schema=FACT_SCHEMA, orient="row")
+    columns = {
+        "position": range(first_position, first_position + len(facts)),
+        "source": [fact.source for fact in facts],
+        "id": [fact.id for fact in facts],
+        "type": [TYPES[type(fact.data)] for fact in facts],
+        "subject": [fact.subject for fact in facts],
+        "occurred_at": [fact.occurred_at for fact in facts],
+        "recorded_at": [fact.recorded_at or fact.occurred_at for fact in facts],
+        "data": encode_all(facts),
+    }
+    return pl.DataFrame(columns, schema=FACT_SCHEMA)
 
 
 def _write(frame: pl.DataFrame, path: Path) -> str:

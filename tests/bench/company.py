@@ -70,8 +70,12 @@ def _usage(names: list[str], period: Period, events: int) -> pl.DataFrame:
         .with_columns(
             source=pl.format("bench/{}/{}", "subject", "meter"),
             id=pl.format("{}-{}", pl.lit(period.label), "occurrence"),
-            occurred_at=pl.lit(period.starts_at).dt.offset_by(pl.format("{}us", pl.col("occurrence") * int(gap[:-2]))),
-            quantity=((pl.col("occurrence") * 7919 + pl.col("number") * 104_729 + pl.col("meter_no") * 31) % 997),
+            occurred_at=pl.lit(period.starts_at).dt.offset_by(
+                pl.format("{}us", pl.col("occurrence") * int(gap[:-2]))
+            ),
+            quantity=(
+                (pl.col("occurrence") * 7919 + pl.col("number") * 104_729 + pl.col("meter_no") * 31) % 997
+            ),
             dimensions=pl.lit(""),
         )
         .select(USAGE_SCHEMA.names())

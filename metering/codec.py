@@ -1,0 +1,71 @@
+"""The codec: many facts to the columns of log/events and back, a kind at a time instead of a fact at a time.
+
+Its JSON is that of `metering.event.encode`, which it overtakes tenfold.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from typing import Any, get_type_hints
+
+import polars as pl
+
+from metering.event import EVENTS, Event
+
+_TYPES: dict[Any, pl.DataType] = {str: pl.String(), int: pl.Int64(), bool: pl.Boolean()}
+"""Kinds of fields as JSON knows them; all others (decimals, dates) travel as text."""
+
+_READERS: dict[Any, Callable[[str], Any]] = {Decimal: Decimal, date: date.fromisoformat}
+
+
+def encode_all(facts: Sequence[Event]) -> pl.Series:
+    """Return the canonical JSON of every fact's data, in the order of the facts."""
+    places: dict[type[Any], list[int]] = {}
+    for place, fact in enumerate(facts):
+        places.setdefault(type(fact.data), []).append(place)
+    parts = [_encode_kind(kind, [facts[place].data for place in where]) for kind, where in places.items()]
+    if not parts:
+        return pl.Series(dtype=pl.String)
+    order = pl.Series([place for where in places.values() for place in where])
+    return pl.concat(parts).gather(order.arg_sort())
+
+
+def decode_all(frame: pl.DataFrame) -> list[Event]:
+    """Return the events of rows of log/events, in their order."""
+    rows = frame.with_row_index("place")
+    found: list[Event | None] = [None] * len(frame)
+    for (kind,), part in rows.partition_by("type", as_dict=True).items():
+        for place, event in zip(part["place"], _decode_kind(EVENTS[str(kind)], part), strict=True):
+            found[place] = event
+    return [event for event in found if event is not None]
+
+
+def _encode_kind(kind: type[Any], rows: list[Any]) -> pl.Series:
+    hints = _hints(kind)
+    series = []
+    for name in sorted(hints):
+        place, hint = kind._fields.index(name), hints[name]
+        values = [row[place] for row in rows]  # zip(*rows) makes an iterator a row, and is 20 times slower
+        values = values if hint in _TYPES else list(map(str, values))
+        series.append(pl.Series(name, values, dtype=_TYPES.get(hint, pl.String()), strict=True))
+    return pl.DataFrame(series).select(text=pl.struct(pl.all()).struct.json_encode())["text"]
+
+
+def _decode_kind(kind: type[Any], part: pl.DataFrame) -> list[Event]:
+    hints = _hints(kind)
+    shape = pl.Struct({name: _TYPES.get(hint, pl.String()) for name, hint in hints.items()})
+    fields = part["data"].str.json_decode(shape).struct.unnest()
+    columns = [
+        map(_READERS[hint], fields[name]) if hint in _READERS else fields[name].to_list()
+        for name, hint in hints.items()
+    ]
+    names = ("source", "id", "subject", "occurred_at")
+    source, key, subject, occurred_at = (part[name].to_list() for name in names)
+    data = map(kind, *columns)
+    return list(map(Event, source, key, subject, occurred_at, data, part["recorded_at"].to_list()))
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)

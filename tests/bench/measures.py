@@ -1,0 +1,242 @@
+"""What is measured: each is a function that prepares, then returns the seconds of the part that counts.
+
+Every measure runs in a process of its own. A pair (what we do, its baseline) does the same job on the same data.
+"""
+
+import gc
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import duckdb
+import polars as pl
+import simpy
+
+from billing import rating
+from billing.adjustments import rounded
+from billing.bill import Carried, at_home
+from billing.lines import slices
+from billing.replay import measure_log
+from metering.event import SeatsChanged
+from metering.log import Log
+from metering.period import month_of
+from simulator.traffic import Traffic
+from simulator.world import Agent, World
+from tests.bench.company import book, record
+
+AGENTS = 10_000
+DAYS = 31
+USAGE_FLOWS = 60_000
+FIRST = date(2026, 1, 1)
+ACCOUNTS, EVENTS = 1000, 70
+"""1,000 accounts, 4 meters, 36 months and 70 events of each: 10 million."""
+
+SMALL_ACCOUNTS = 200
+"""A fifth of it: 2 million."""
+
+
+def bare_simpy() -> float:
+    """Let 10,000 SimPy processes wake up every day of a month."""
+    environment = simpy.Environment()
+
+    def story() -> Iterator[simpy.Event]:
+        while True:
+            yield environment.timeout(1)
+
+    for _ in range(AGENTS):
+        environment.process(story())
+    gc.collect()
+    return _timed(lambda: environment.run(until=DAYS))
+
+
+class _Cast:
+    """Ten thousand agents that decide something, by chance, and write it down every day."""
+
+    starts_on, months, agents = FIRST, 1, None
+
+    def populate(self, world: World) -> None:
+        for number in range(AGENTS):
+            agent = world.agent("decider", str(number))
+            world.start(agent, self.story(world, agent))
+
+    def story(self, world: World, agent: Agent) -> Iterator[simpy.Event]:
+        while True:
+            yield world.on(world.today + 1)
+            seats = 1 + int(agent.chance.uniform("seats", world.today) * 10)
+            world.record(agent, agent.identity, SeatsChanged(agent.identity, seats))
+
+
+def decisions() -> float:
+    """Let 10,000 agents decide, draw and record every day of a month, and write their facts to a log."""
+    world = World(_Cast(), book(), seed=1)
+    gc.collect()
+    with tempfile.TemporaryDirectory() as directory:
+        log = Log.create(Path(directory))
+        period = month_of(FIRST)
+
+        def live() -> None:
+            lived = world.live(period)
+            log.append(period, lived.facts, lived.usage)
+
+        return _timed(live)
+
+
+def ready_usage() -> float:
+    """Write a month of usage that is there already to Parquet."""
+    usage = _traffic().draw(0, DAYS).with_row_index("position")
+    usage = usage.with_columns(recorded_at=pl.col("occurred_at"))
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "usage.parquet"
+        return _timed(lambda: usage.write_parquet(path, compression="zstd", compression_level=1))
+
+
+def drawn_usage() -> float:
+    """Draw the same month of usage, and append it to a log."""
+    traffic = _traffic()
+    with tempfile.TemporaryDirectory() as directory:
+        log = Log.create(Path(directory))
+        return _timed(lambda: log.append(month_of(FIRST), [], traffic.draw(0, DAYS)))
+
+
+def _traffic() -> Traffic:
+    traffic = Traffic(FIRST)
+    for number in range(USAGE_FLOWS):
+        flow = traffic.name(f"sub-{number:05d}", "api_calls", key=number * 0x9E3779B97F4A7C15 % 2**64)
+        traffic.set(flow, mean=200.0, day=0)
+    return traffic
+
+
+def scan(directory: Path) -> float:
+    """Scan and group 10 million usage events with DuckDB alone, into a Polars frame."""
+    log = Log.open(directory)
+    connection = duckdb.connect()
+    files = ", ".join(f"'{path}'" for path in log.usage_files())
+    query = f"""select subject, meter, date_trunc('month', occurred_at) as month, sum(quantity) as quantity
+        from read_parquet([{files}]) group by all"""
+    return _timed(lambda: connection.sql(query).pl())
+
+
+def first_book(directory: Path) -> float:
+    """Meter and rate the same events: from the log to rounded charges."""
+    return _rated(directory)[0]
+
+
+def second_book(directory: Path) -> float:
+    """Rate the same events under another price book, once they are metered."""
+    return _rated(directory)[1]
+
+
+def _rated(directory: Path) -> tuple[float, float]:
+    log, connection, first, second = Log.open(directory), duckdb.connect(), book(), book(dearer=True)
+    carried = Carried()
+    carried.subscriptions.apply(log.facts(), first)
+    phases = carried.subscriptions.frame()
+    measured: list[pl.DataFrame] = []
+    charges: list[pl.DataFrame] = []
+
+    def rate(prices: Any) -> None:
+        usage, _ = at_home(measured[0], phases)
+        rated = rating.rate(usage, slices(phases, log.periods), prices, carried.windows)
+        charges.append(rounded(rated.charges, prices))
+
+    def meter_and_rate() -> None:
+        measured.append(measure_log(log, book=first, connection=connection))
+        rate(first)
+
+    times = _timed(meter_and_rate), _timed(lambda: rate(second))
+    assert charges[0]["amount"].sum() < charges[1]["amount"].sum()
+    return times
+
+
+def rerate(directory: Path) -> float:
+    """Re-rate 2 million events: from the log to the sum of one graduated price, in cents."""
+    log, connection, prices = Log.open(directory), duckdb.connect(), book()
+    carried = Carried()
+    carried.subscriptions.apply(log.facts(), prices)
+    phases = carried.subscriptions.frame()
+    found: list[pl.DataFrame] = []
+
+    def run() -> None:
+        usage, _ = at_home(measure_log(log, book=prices, connection=connection), phases)
+        rated = rating.rate(usage, slices(phases, log.periods), prices, carried.windows)
+        found.append(rounded(rated.charges, prices))
+
+    seconds = _timed(run)
+    cents = int(found[0].filter(pl.col("price") == "tokens")["amount"].sum() * 100)
+    print(cents, file=sys.stderr)
+    return seconds
+
+
+def sqlite(directory: Path) -> float:
+    """Re-rate the same 2 million events in SQLite: one GROUP BY and the same tiers, in integers."""
+    log = Log.open(directory)
+    connection = sqlite3.connect(":memory:")
+    connection.execute("create table usage (subject text, meter text, month text, quantity integer)")
+    columns = [
+        "subject",
+        "meter",
+        pl.col("occurred_at").dt.strftime("%Y-%m"),
+        pl.col("quantity").cast(pl.Int64),
+    ]
+    for path in log.usage_files():
+        rows = pl.read_parquet(path).select(columns).iter_rows()
+        connection.executemany("insert into usage values (?, ?, ?, ?)", rows)
+    # Prices in ten-thousandths of a dollar; a half cent is rounded up.
+    query = """
+        with used as (select subject, meter, month, sum(quantity) as q from usage group by subject, meter, month)
+        select meter, sum(case meter
+            when 'tokens' then (min(q, 10000) * 20 + max(0, min(q, 50000) - 10000) * 15 + max(0, q - 50000) * 10 + 50) / 100
+            when 'storage' then (q * 500 + 50) / 100
+            when 'seconds' then (q * iif(q <= 20000, 100, 80) + 50) / 100
+            else (max(0, q - 5000) + 9999) / 10000 * 1000 end) as cents
+        from used group by meter"""
+    found: list[Any] = []
+    seconds = _timed(lambda: found.extend(connection.execute(query).fetchall()))
+    print(dict(found)["tokens"], file=sys.stderr)
+    return seconds
+
+
+def default_run() -> float:
+    """Run the default scenario as `make run` does, in a process of its own."""
+    with tempfile.TemporaryDirectory() as directory:
+        command = [sys.executable, "-m", "simulator", "run", "dbgpt", "--out", f"{directory}/dbgpt"]
+        return _timed(lambda: subprocess.run(command, check=True, capture_output=True))
+
+
+def show_help() -> float:
+    """Ask for help, in a process of its own."""
+    command = [sys.executable, "-m", "simulator", "--help"]
+    return _timed(lambda: subprocess.run(command, check=True, capture_output=True))
+
+
+def prepare(directory: Path) -> None:
+    """Write the logs that the measures of metering and rating read."""
+    for name, accounts in (("large", ACCOUNTS), ("small", SMALL_ACCOUNTS)):
+        record(directory / name, accounts=accounts, events=EVENTS)
+
+
+def _timed(run: Callable[[], object]) -> float:
+    begun = perf_counter()
+    run()
+    return perf_counter() - begun
+
+
+MEASURES: dict[str, Callable[..., float]] = {
+    "bare_simpy": bare_simpy,
+    "decisions": decisions,
+    "ready_usage": ready_usage,
+    "drawn_usage": drawn_usage,
+    "scan": scan,
+    "first_book": first_book,
+    "second_book": second_book,
+    "rerate": rerate,
+    "sqlite": sqlite,
+    "default_run": default_run,
+    "show_help": show_help,
+}
