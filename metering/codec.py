@@ -6,7 +6,6 @@ Its JSON is that of `metering.event.encode`, which it overtakes tenfold.
 from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
-from functools import cache
 from typing import Any, get_type_hints
 
 import polars as pl
@@ -17,6 +16,9 @@ _TYPES: dict[Any, pl.DataType] = {str: pl.String(), int: pl.Int64(), bool: pl.Bo
 """Kinds of fields as JSON knows them; all others (decimals, dates) travel as text."""
 
 _READERS: dict[Any, Callable[[str], Any]] = {Decimal: Decimal, date: date.fromisoformat}
+
+
+_HINTS: dict[type[Any], dict[str, Any]] = {kind: get_type_HINTS[kind] for kind in EVENTS.values()}
 
 
 def encode_all(facts: Sequence[Event]) -> pl.Series:
@@ -42,7 +44,7 @@ def decode_all(frame: pl.DataFrame) -> list[Event]:
 
 
 def _encode_kind(kind: type[Any], rows: list[Any]) -> pl.Series:
-    hints = _hints(kind)
+    hints = _HINTS[kind]
     series = []
     for name in sorted(hints):
         place, hint = kind._fields.index(name), hints[name]
@@ -53,7 +55,7 @@ def _encode_kind(kind: type[Any], rows: list[Any]) -> pl.Series:
 
 
 def _decode_kind(kind: type[Any], part: pl.DataFrame) -> list[Event]:
-    hints = _hints(kind)
+    hints = _HINTS[kind]
     shape = pl.Struct({name: _TYPES.get(hint, pl.String()) for name, hint in hints.items()})
     fields = part["data"].str.json_decode(shape).struct.unnest()
     columns = [
@@ -64,8 +66,3 @@ def _decode_kind(kind: type[Any], part: pl.DataFrame) -> list[Event]:
     source, key, subject, occurred_at = (part[name].to_list() for name in names)
     data = map(kind, *columns)
     return list(map(Event, source, key, subject, occurred_at, data, part["recorded_at"].to_list()))
-
-
-@cache
-def _hints(kind: Any) -> dict[str, Any]:
-    return get_type_hints(kind)
