@@ -18,7 +18,7 @@ _TYPES: dict[Any, pl.DataType] = {str: pl.String(), int: pl.Int64(), bool: pl.Bo
 _READERS: dict[Any, Callable[[str], Any]] = {Decimal: Decimal, date: date.fromisoformat}
 
 
-_HINTS: dict[type[Any], dict[str, Any]] = {kind: get_type_HINTS[kind] for kind in EVENTS.values()}
+_HINTS: dict[type[Any], dict[str, Any]] = {kind: get_type_hints(kind) for kind in EVENTS.values()}
 
 
 def encode_all(facts: Sequence[Event]) -> pl.Series:
