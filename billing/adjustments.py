@@ -29,12 +29,9 @@ def discounts(lines: pl.DataFrame, phases: pl.DataFrame, book: PriceBook) -> pl.
     """Return a line for each discount off a recurring line or its credit."""
     if not book.discounts or not len(lines):
         return empty(CHARGE_SCHEMA)
-    begun = phases.group_by("subscription").agg(begun_on=pl.col("starts_on").min())
-    named = phases.filter(pl.col("discount") != "").select("subscription", "phase_no", "discount")
-    found = (
-        lines.filter(pl.col("kind").is_in(["recurring", "credit"]))
-        .join(named, on=["subscription", "phase_no"], maintain_order="left")
-        .join(begun, on="subscription", maintain_order="left")
+    named = phases.filter(pl.col("discount") != "").select("subscription", "phase_no", "discount", "begun_on")
+    found = lines.filter(pl.col("kind").is_in(["recurring", "credit"])).join(
+        named, on=["subscription", "phase_no"], maintain_order="left"
     )
     frames = []
     for key, discount in book.discounts.items():

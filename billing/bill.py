@@ -66,7 +66,7 @@ def bill(
     subscriptions = carried.subscriptions
     subscriptions.apply(log.facts(periods), book)
     if measured is None:
-        phases = subscriptions.frame()
+        phases = subscriptions.frame(since=periods[0].starts_on)
         measured = measure(connection, log, meters=book.meters, spans=spans(phases), periods=periods)
     return bill_measured(periods, measured, book=book, carried=carried)
 
@@ -84,11 +84,11 @@ def bill_measured(
     Accounts that owe nothing in a month get an invoice only with `keep_free`.
     """
     subscriptions = carried.subscriptions
-    phases = subscriptions.frame()
+    phases = subscriptions.frame(since=periods[0].starts_on)
     parts = slices(phases, periods)
     usage, homeless = at_home(measured, phases)
     rated = rating.rate(usage, parts, book, carried.windows)
-    walk = dated_charges(subscriptions.phases.values(), book, periods)
+    walk = dated_charges(subscriptions, phases, book, periods)
     raw = charges([monthly_charges(parts, book), walk.charge_frame(), rated.charges])
     lines = adjustments.rounded(raw, book)
     less = adjustments.rounded(adjustments.discounts(lines, phases, book), book)

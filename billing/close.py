@@ -60,7 +60,7 @@ def _settle(done: Sequence[Billed], log: Log, book: PriceBook, carried: Carried)
     agreed = sharing.deals(facts, book)
     payouts = sharing.share(lines, agreed, book)
     accounts = _accounts(facts, agreed)
-    held = mrr.held_at_month_ends(slices(phases, periods), values, phases, book)
+    held = mrr.held_at_month_ends(slices(phases, periods), values, book)
     moved = mrr.recurring(held, phases, accounts, book, periods)
     payments = _payments(facts, bills)
     booked = journal.journal([
@@ -74,7 +74,8 @@ def _settle(done: Sequence[Billed], log: Log, book: PriceBook, carried: Carried)
     return {
         "events": log.fact_frame(),
         "accounts": accounts,
-        "subscription_phases": phases.sort("subscription", "phase_no"),
+        "subscription_phases": as_table(phases.sort("subscription", "phase_no"), "subscription_phases"),
+        "ignored_events": _ignored(carried),
         "usage": pl.concat([part.usage for part in done]),
         "unrated_usage": pl.concat([part.unrated for part in done]),
         "invoices": bills,
@@ -86,6 +87,10 @@ def _settle(done: Sequence[Billed], log: Log, book: PriceBook, carried: Carried)
         "mrr_balances": moved.balances,
         "mrr_movements": moved.movements,
     }
+
+
+def _ignored(carried: Carried) -> pl.DataFrame:
+    return pl.DataFrame(carried.subscriptions.ignored, schema=polars_schema("ignored_events"), orient="row")
 
 
 def _accounts(facts: Sequence[Fact], agreed: pl.DataFrame) -> pl.DataFrame:

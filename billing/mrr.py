@@ -39,20 +39,15 @@ class Recurring(NamedTuple):
     movements: pl.DataFrame
 
 
-def held_at_month_ends(
-    slices: pl.DataFrame, values: pl.DataFrame, phases: pl.DataFrame, book: PriceBook
-) -> pl.DataFrame:
+def held_at_month_ends(slices: pl.DataFrame, values: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
     """Value every subscription that lives at a month's last instant (`HELD_SCHEMA`).
 
     `values` says what each price of it is worth a month: (month, subscription, value).
     """
     alive = slices.filter(pl.col("until_on") == pl.col("month_ends_on"), ~pl.col("trial"))
     worth = values.group_by("month", "subscription").agg(amount=pl.col("value").sum())
-    begun = phases.group_by("subscription").agg(begun_on=pl.col("starts_on").min())
-    found = (
-        alive.join(worth, on=["month", "subscription"], how="left")
-        .join(begun, on="subscription")
-        .with_columns(pl.col("amount").fill_null(0).cast(EXACT))
+    found = alive.join(worth, on=["month", "subscription"], how="left").with_columns(
+        pl.col("amount").fill_null(0).cast(EXACT)
     )
     for key, discount in book.discounts.items():
         applies = pl.col("discount") == key

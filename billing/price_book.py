@@ -233,7 +233,11 @@ class Conventions(Record):
 
 
 class PriceBook(Record):
-    """Everything that billing needs to know apart from the facts."""
+    """Everything that billing needs to know apart from the facts.
+
+    `replaces` maps keys that a log names to the plans, add-ons, discounts and agreements that stand for them in
+    this book, so that a log can be replayed under a book with other names.
+    """
 
     name: str
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
@@ -244,6 +248,16 @@ class PriceBook(Record):
     add_ons: dict[Key, AddOn] = {}
     discounts: dict[Key, Discount] = {}
     agreements: dict[Key, Agreement] = {}
+    replaces: dict[Key, Key] = {}
+
+    def renamed(self, fact: Any) -> Any:
+        """Return a fact in this book's keys: `replaces` says what another book's plans and so on are called here."""
+        if not self.replaces:
+            return fact
+        named = {name: getattr(fact, name, None) for name in ("plan", "add_on", "discount", "agreement")}
+        return fact._replace(
+            **{name: self.replaces[key] for name, key in named.items() if key in self.replaces}
+        )
 
     def usage_prices(self) -> Iterator[tuple[str, str, Price]]:
         """Yield (plan, price key, price) for every price that counts usage."""
@@ -343,3 +357,11 @@ def _agreement_problems(book: PriceBook, place: str) -> Iterator[Problem]:
                     f"no stream {stream!r}",
                     did_you_mean(stream, book.streams()),
                 )
+
+
+def _replacement_problems(book: PriceBook, place: str) -> Iterator[Problem]:
+    known = {*book.plans, *book.add_ons, *book.discounts, *book.agreements}
+    for old, new in book.replaces.items():
+        if new not in known:
+            message = f"{new!r} is no plan, add-on, discount or agreement"
+            yield Problem(f"{place}: replaces.{old}", message, did_you_mean(new, known))

@@ -113,6 +113,14 @@ class UnratedUsageRow(SQLModel, table=True):
     events: int = _column("how many events")
 
 
+class IgnoredEventRow(SQLModel, table=True):
+    """Facts that change nothing, with the reason: nothing disappears silently."""
+
+    __tablename__ = "ignored_events"
+    position: int = _key("position of the fact in the log")
+    reason: str = _column("why it changes nothing, such as: the subscription has ended")
+
+
 class InvoiceRow(SQLModel, table=True):
     """Every invoice: one for each account and month with something to bill."""
 
@@ -248,6 +256,7 @@ MODELS: tuple[type[SQLModel], ...] = (
     SubscriptionPhaseRow,
     UsageRow,
     UnratedUsageRow,
+    IgnoredEventRow,
     InvoiceRow,
     InvoiceLineRow,
     PayoutRow,

@@ -42,7 +42,7 @@ def deals(facts: Iterable[Fact], book: PriceBook) -> pl.DataFrame:
     problems: dict[str, Problem] = {}
     for position, event in facts:
         if isinstance(event.data, DealReferred | SoldThroughPartner):
-            agreement = event.data.agreement
+            agreement = book.renamed(event.data).agreement
             if agreement not in book.agreements:
                 remedy = f"add it to the book; {did_you_mean(agreement, book.agreements)}"
                 message = f"the price book {book.name!r} has no agreement {agreement!r}"

@@ -7,7 +7,7 @@ empty. A phase may lie ahead: a trial is followed by the paid phase, a cancellat
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -25,6 +25,7 @@ from metering.event import (
     SubscriptionReactivated,
     SubscriptionStarted,
 )
+from metering.frame import empty
 from metering.log import Fact
 
 
@@ -53,12 +54,18 @@ class Ignored(NamedTuple):
     reason: str
 
 
+PHASE_SCHEMA = pl.Schema({**polars_schema("subscription_phases"), "begun_on": pl.Date()})
+"""The columns of the ledger's `subscription_phases`, and the day on which the subscription began."""
+
+
 @dataclass
 class Subscriptions:
     """Every subscription's phases, in the order in which the subscriptions began."""
 
     phases: dict[str, list[Phase]] = field(default_factory=dict)
     ignored: list[Ignored] = field(default_factory=list)
+    _known: pl.DataFrame = field(default_factory=lambda: empty(PHASE_SCHEMA))
+    _touched: dict[str, None] = field(default_factory=dict)
 
     def apply(self, facts: Iterable[Fact], book: PriceBook) -> None:
         """Fold facts, in the order of their positions.
@@ -70,22 +77,37 @@ class Subscriptions:
             fold = _FOLDS.get(type(event.data))
             if fold is None:
                 continue
-            for problem in _unknown_keys(position, event.data, book):
+            for problem in _unknown_keys(position, book.renamed(event.data), book):
                 problems.setdefault(problem.message, problem)
-            reason = fold(self, event.subject, event.occurred_at.date(), event.data, book)
+            data = book.renamed(event.data)
+            reason = fold(self, event.subject, event.occurred_at.date(), data, book)
+            self._touched[getattr(data, "subscription", event.subject)] = None
             if reason:
                 self.ignored.append(Ignored(position, reason))
         if problems:
             raise Problems(problems.values())
 
-    def frame(self) -> pl.DataFrame:
-        """Return every phase, with the columns of the ledger's `subscription_phases`."""
-        rows = [
-            (*phase[:6], json.dumps(dict(phase.add_ons), separators=(",", ":")), *phase[7:])
-            for phases in self.phases.values()
-            for phase in phases
-        ]
-        return pl.DataFrame(rows, schema=polars_schema("subscription_phases"), orient="row")
+    def frame(self, since: date | None = None) -> pl.DataFrame:
+        """Return every phase (`PHASE_SCHEMA`), or those that had not ended before `since`, in no order."""
+        if self._touched:
+            rows = [
+                (*phase[:6], _as_json(phase.add_ons), *phase[7:], phases[0].starts_on)
+                for subscription in self._touched
+                for phases in [self.phases.get(subscription, [])]
+                for phase in phases
+            ]
+            fresh = pl.DataFrame(rows, schema=PHASE_SCHEMA, orient="row")
+            touched = pl.Series(list(self._touched), dtype=pl.String)
+            same = self._known.filter(~pl.col("subscription").is_in(touched.implode()))
+            self._known = pl.concat([same, fresh])
+            self._touched = {}
+        if since is None:
+            return self._known
+        return self._known.filter(pl.col("ends_on").is_null() | (pl.col("ends_on") >= since))
+
+
+def _as_json(add_ons: tuple[tuple[str, int], ...]) -> str:
+    return json.dumps(dict(add_ons), separators=(",", ":")) if add_ons else "{}"
 
 
 def _start(state: Subscriptions, account: str, day: date, data: SubscriptionStarted, book: PriceBook) -> str:
@@ -216,8 +238,3 @@ _FOLDS: dict[type[Any], Callable[..., str]] = {
     SubscriptionCancelled: _cancel,
     SubscriptionReactivated: _reactivate,
 }
-
-
-def midnight(day: date) -> datetime:
-    """Return the first instant of a day."""
-    return datetime.combine(day, time())

@@ -6,7 +6,7 @@ it credits the rest of the old price and charges the rest of the new one, by day
 subscription ends.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -20,7 +20,7 @@ from billing.price_book import CATALOG, PriceBook
 from billing.pricing import amount
 from billing.recurring import Item, add_on_item, plan_items, quantity_of
 from billing.schema import EXACT
-from billing.subscription import Phase
+from billing.subscription import Phase, Subscriptions
 from metering.period import Period, add_months, month_of, months_between
 
 TERM_MONTHS = 12
@@ -71,13 +71,18 @@ class Walk:
         return pl.DataFrame(self.charges, schema=CHARGE_SCHEMA, orient="row")
 
 
-def dated_charges(lives: Iterable[Sequence[Phase]], book: PriceBook, periods: Sequence[Period]) -> Walk:
-    """Walk through the lives of subscriptions up to the end of `periods`; charge what falls due in these."""
+def dated_charges(
+    subscriptions: Subscriptions, phases: pl.DataFrame, book: PriceBook, periods: Sequence[Period]
+) -> Walk:
+    """Walk through the lives of subscriptions up to the end of `periods`; charge what falls due in these.
+
+    Only subscriptions among `phases` are looked at, and of these only those that pay anything by the day.
+    """
     walk = Walk(periods[0].starts_on, periods[-1].ends_on)
     due_plans = {key for key in book.plans if key != CATALOG and _falls_due(key, book)}
-    for phases in lives:
-        if any(phase.plan in due_plans or phase.billing == "year" for phase in phases):
-            _walk_life(phases, book, walk)
+    dated = pl.col("plan").is_in(list(due_plans)) | (pl.col("billing") == "year")
+    for subscription in phases.filter(dated)["subscription"].unique().sort():
+        _walk_life(subscriptions.phases[subscription], book, walk)
     return walk
 
 

@@ -1,0 +1,233 @@
+"""A run: agents live, the month is billed, agents hear their invoices; then all is closed and published.
+
+`live` is the loop; `simulate` puts it, and `replay` a replay, into a directory of its own:
+
+    manifest.json                  what it is, what made it, and the hash of every file
+    scenario.toml  prices.toml     the exact inputs
+    log/                           the facts and the usage: the only truth
+    ledger.duckdb                  everything that follows from them
+"""
+
+import shutil
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from billing import mrr, price_book
+from billing.bill import Billed, Carried, bill
+from billing.close import close
+from billing.ledger import Ledger
+from billing.lines import slices
+from billing.price_book import PriceBook
+from billing.replay import replay as bill_again
+from metering.document import Problem, Problems, problem
+from metering.log import Log
+from metering.period import Period
+from simulator import manifest
+from simulator.manifest import LEDGER, LOG, PRICES, SCENARIO
+from simulator.publication import Publication
+from simulator.scenario import Loaded, Scenario
+from simulator.verification import Evidence, Verdict, rows, totals, verify
+from simulator.world import Bill, World
+
+
+class Month(NamedTuple):
+    """What the progress of a run shows of a month: how the company stands at its end."""
+
+    period: Period
+    customers: int
+    committed_mrr: Decimal
+    billed: Decimal
+    events: int
+
+
+class Finished(NamedTuple):
+    """A run that was published: where, its manifest, and the verdicts of its checks."""
+
+    out: Path
+    manifest: dict[str, Any]
+    verdicts: list[Verdict]
+
+
+class Stopped(Exception):  # noqa: N818 - it is no error: somebody asked for it
+    """A run was stopped between two months; `months` are in the log that it leaves in `partial`."""
+
+    def __init__(self, partial: Path, months: list[Period]) -> None:
+        """Keep where the log is, and what it holds."""
+        self.partial = partial
+        self.months = months
+        super().__init__(f"{partial} holds {len(months)} months")
+
+
+def live(
+    world: World,
+    *,
+    scenario: Scenario,
+    book: PriceBook,
+    log: Log,
+    ledger: Ledger,
+    progress: Callable[[Month], None],
+    stopping: Callable[[], bool],
+) -> bool:
+    """Let the world live month by month, bill each month and tell the agents; at the end close the books.
+
+    Says whether it came to the end: where `stopping` says so, it stops between two months. Raises
+    AssertionError where the closed books hold other invoices than the agents heard.
+    """
+    carried, done = Carried(), []
+    for period in scenario.periods():
+        if stopping():
+            return False
+        lived = world.live(period)
+        block = log.append(period, lived.facts, lived.usage)
+        billed = bill([period], log=log, book=book, carried=carried, connection=ledger.connection)
+        carried = billed.carried
+        world.hear(heard(billed))
+        done.append(billed)
+        progress(month_of(period, billed, book, events=block.next_position))
+    measured = pl.concat([part.measured for part in done])
+    tables = close(log, book=book, connection=ledger.connection, measured=measured)
+    told = pl.concat([part.invoices for part in done])
+    assert told.equals(tables["invoices"]), "the closed books hold other invoices than the agents heard"
+    ledger.post(tables)
+    return True
+
+
+def heard(billed: Billed) -> list[Bill]:
+    """Return what the accounts hear of a month: their totals, and the part of it that is usage."""
+    usage = pl.col("amount").filter(pl.col("kind") == "usage").sum()
+    parts = billed.lines.group_by("invoice").agg(usage_total=usage)
+    bills = billed.invoices.join(parts, on="invoice", maintain_order="left")
+    label = pl.col("month").dt.strftime("%Y-%m")
+    columns = bills.select("account", label, "total", "usage_total", "invoice")
+    return [Bill(*row) for row in columns.iter_rows()]
+
+
+def month_of(period: Period, billed: Billed, book: PriceBook, *, events: int) -> Month:
+    """Return how the company stands at the end of a month."""
+    phases = billed.carried.subscriptions.frame(since=period.starts_on)
+    held = mrr.held_at_month_ends(slices(phases, [period]), billed.values, book)
+    return Month(
+        period,
+        customers=held["account"].n_unique(),
+        committed_mrr=Decimal(held["amount"].sum() or 0),
+        billed=Decimal(billed.invoices["total"].sum() or 0),
+        events=events,
+    )
+
+
+def simulate(
+    loaded: Loaded,
+    out: Path,
+    *,
+    overrides: Mapping[str, str],
+    progress: Callable[[Month], None],
+    stopping: Callable[[], bool],
+) -> Finished:
+    """Simulate a scenario and publish the run as `out`.
+
+    Raises Problems where it cannot stand there, Stopped where `stopping` ended it.
+    """
+    scenario, book = loaded.scenario, loaded.book
+    with Publication(out) as publication:
+        made = publication.partial
+        publication.write(SCENARIO, loaded.path.read_bytes())
+        publication.write(PRICES, loaded.prices_path.read_bytes())
+        log, ledger = Log.create(made / LOG), Ledger.create(made / LEDGER)
+        world = World(scenario, book, seed=scenario.seed)
+        ended = live(
+            world,
+            scenario=scenario,
+            book=book,
+            log=log,
+            ledger=ledger,
+            progress=progress,
+            stopping=stopping,
+        )
+        if not ended:
+            ledger.connection.close()
+            (made / LEDGER).unlink()  # it is empty until the books are closed; the log is what counts
+            raise Stopped(made, log.periods)
+        contents = {
+            "scenario": {
+                "name": scenario.name,
+                "title": scenario.title,
+                "sha256": manifest.digest(made / SCENARIO),
+            },
+            "seed": scenario.seed,
+            "set": dict(overrides),
+        }
+        return _finish(publication, contents, book=book, log=log, ledger=ledger)
+
+
+def replay(run: Path, prices: Path, out: Path) -> Finished:
+    """Bill a run's recorded log under another price book, and publish it as `out`.
+
+    Raises Problems for a log that is damaged or names what the book does not have.
+    """
+    book = price_book.load(prices)
+    source = Log.open(run / LOG)
+    if flaws := source.flaws():
+        raise Problems(
+            Problem(f"{run}/{LOG}", f"{month}: {message}", "run it again") for month, message in flaws
+        )
+    if not source.blocks:
+        raise problem(f"{run}/{LOG}", "is empty", "run it again")
+    if out.resolve() == run.resolve():
+        raise problem(f"--out {out}", "is the run that is replayed", "choose another place")
+    with Publication(out) as publication:
+        made = publication.partial
+        publication.write(PRICES, prices.read_bytes())
+        contents: dict[str, Any] = {"replay_of": source.head}
+        if (run / SCENARIO).exists():
+            publication.write(SCENARIO, (run / SCENARIO).read_bytes())
+        if (run / manifest.NAME).exists():
+            before = manifest.read(run)
+            contents |= {name: before[name] for name in ("scenario", "seed", "set") if name in before}
+        shutil.copytree(source.directory, made / LOG)
+        log, ledger = Log.open(made / LOG), Ledger.create(made / LEDGER)
+        bill_again(log, ledger, book=book)
+        return _finish(publication, contents, book=book, log=log, ledger=ledger)
+
+
+def _finish(
+    publication: Publication, contents: dict[str, Any], *, book: PriceBook, log: Log, ledger: Ledger
+) -> Finished:
+    """Check everything, write the manifest, and publish. Raises AssertionError where a check fails."""
+    made = publication.partial
+    verdicts = list(verify(Evidence(made, log, book, ledger.connection)))
+    for verdict in verdicts:
+        assert verdict.holds, f"{verdict.check} ({verdict.promise}): {verdict.figure}"
+    described = {
+        "kind": manifest.KIND,
+        "format": manifest.FORMAT,
+        "name": publication.out.name,
+        "synthetic": True,
+        "made_by": manifest.versions(),
+        **contents,
+        "months": {
+            "count": len(log.blocks),
+            "first": log.blocks[0].month,
+            "last": log.blocks[-1].month,
+        },
+        "price_book": {
+            "name": book.name,
+            "currency": book.currency,
+            "sha256": manifest.digest(made / PRICES),
+        },
+        "log": {
+            "facts": sum(block.facts for block in log.blocks),
+            "usage": sum(block.usage for block in log.blocks),
+            "duplicates": sum(block.duplicates for block in log.blocks),
+            "conflicts": sum(block.conflicts for block in log.blocks),
+            "head": log.head,
+        },
+        "rows": rows(ledger.connection),
+        "totals": totals(ledger.connection),
+        "checks": {verdict.check: verdict.figure for verdict in verdicts},
+    }
+    ledger.close()
+    return Finished(publication.out, publication.publish(described), verdicts)
