@@ -12,7 +12,7 @@ from billing.money import round_money, times
 from billing.price_book import PriceBook
 from billing.schema import EXACT, POSTED
 from metering.frame import empty, shaped
-from metering.period import Period
+from metering.period import Period, add_months
 
 BILLED_SCHEMA = pl.Schema({"subscription": pl.String(), "month": pl.Date(), "billed": POSTED})
 """What subscriptions with a commitment were billed in each month."""
@@ -57,15 +57,13 @@ def true_ups(
     `billed` has the columns of `BILLED_SCHEMA`: what was billed before the months at hand.
     """
     least = {key: plan.commitment.amount for key, plan in book.plans.items() if plan.commitment}
-    bound = phases.filter(pl.col("plan").is_in(list(least)), ~pl.col("trial"))
-    if not len(bound):
+    if not least:
         return empty(CHARGE_SCHEMA), billed
-    fresh = (
-        lines.join(bound, on="subscription", how="semi")
-        .group_by("subscription", "month")
-        .agg(billed=pl.col("amount").sum())
-    )
-    billed = pl.concat([billed, shaped(fresh, BILLED_SCHEMA)])
+    # What a subscription paid before it came to a plan with a commitment counts in its contract year as well.
+    fresh = lines.group_by("subscription", "month").agg(billed=pl.col("amount").sum())
+    year_ago = add_months(periods[0].starts_on, -12)
+    billed = pl.concat([billed.filter(pl.col("month") >= year_ago), shaped(fresh, BILLED_SCHEMA)])
+    bound = phases.filter(pl.col("plan").is_in(list(least)), ~pl.col("trial"))
     over = _years_over(slices.filter(pl.col("plan").is_in(list(least)), ~pl.col("trial")), bound, periods)
     paid = (
         over.join(billed.rename({"month": "billed_month"}), on="subscription")

@@ -138,7 +138,7 @@ def _query(log: Log, meters: Mapping[str, Meter], periods: Sequence[Period], *, 
             date_trunc('month', e.occurred_at)::date as month, {segment} as segment,
             ({_aggregate(meters)})::decimal(38, 12) as quantity, count(*) as events
         from ({" union all ".join(sources)}) e {join}
-        group by all
+        group by 1, 2, 3, 4, 5
     """
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from simulator.agents import customer
+from simulator.agents import consultant, customer, device_maker, partner, staff, trainee
 from simulator.world import World
 
 
@@ -20,5 +20,10 @@ class AgentKind(NamedTuple):
 
 AGENTS: dict[str, AgentKind] = {
     "customers": AgentKind(settings=customer.SETTINGS, spawn=customer.spawn),
+    "partners": AgentKind(settings=partner.SETTINGS, spawn=partner.spawn),
+    "device_makers": AgentKind(settings=device_maker.SETTINGS, spawn=device_maker.spawn),
+    "consultants": AgentKind(settings=consultant.SETTINGS, spawn=consultant.spawn),
+    "trainees": AgentKind(settings=trainee.SETTINGS, spawn=trainee.spawn),
+    "staff": AgentKind(settings=staff.SETTINGS, spawn=staff.spawn),
 }
 """Every kind of agent by the name of its table in a scenario. They come into the world in this order."""
