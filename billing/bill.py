@@ -17,7 +17,7 @@ from billing.price_book import PriceBook
 from billing.recurring import monthly_charges, monthly_value
 from billing.schema import as_table, polars_schema
 from billing.subscription import Subscriptions
-from billing.yearly import dated_charges, yearly_value
+from billing.yearly import Value, dated_charges, yearly_value
 from metering.frame import empty
 from metering.log import Log
 from metering.period import Period
@@ -26,11 +26,15 @@ from metering.usage import measure
 
 @dataclass
 class Carried:
-    """What billing needs to know of the months before: phases, open windows, what commitments have got."""
+    """What billing needs to know of the months before.
+
+    The phases, what open windows have counted, what commitments have got, what yearly prices are in force.
+    """
 
     subscriptions: Subscriptions = field(default_factory=Subscriptions)
     windows: pl.DataFrame = field(default_factory=lambda: empty(rating.CARRIED_SCHEMA))
     billed: pl.DataFrame = field(default_factory=lambda: empty(adjustments.BILLED_SCHEMA))
+    yearly: dict[str, list[Value]] = field(default_factory=dict)
 
 
 class Billed(NamedTuple):
@@ -88,7 +92,7 @@ def bill_measured(
     parts = slices(phases, periods)
     usage, homeless = at_home(measured, phases)
     rated = rating.rate(usage, parts, book, carried.windows)
-    walk = dated_charges(subscriptions, phases, book, periods)
+    walk = dated_charges(subscriptions, phases, book, periods, carried.yearly)
     raw = charges([monthly_charges(parts, book), walk.charge_frame(), rated.charges])
     lines = adjustments.rounded(raw, book)
     less = adjustments.rounded(adjustments.discounts(lines, phases, book), book)
@@ -105,7 +109,7 @@ def bill_measured(
         lines,
         invoice.invoices(lines, book),
         pl.concat([monthly_value(parts, book), yearly_value(walk, periods)]),
-        replace(carried, windows=rated.carried, billed=billed),
+        replace(carried, windows=rated.carried, billed=billed, yearly=walk.values),
     )
 
 

@@ -6,7 +6,7 @@ it credits the rest of the old price and charges the rest of the new one, by day
 subscription ends.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -51,12 +51,12 @@ class Value(NamedTuple):
 
 @dataclass
 class Walk:
-    """What a walk through subscriptions' lives finds: charges (rows of `CHARGE_SCHEMA`) and values."""
+    """What a walk through subscriptions' lives finds: charges (rows of `CHARGE_SCHEMA`), values of each life."""
 
     since: date
     until: date
     charges: list[tuple[Any, ...]] = field(default_factory=list)
-    values: list[Value] = field(default_factory=list)
+    values: dict[str, list[Value]] = field(default_factory=dict)
 
     def charge(self, phase: Phase, held: Held, kind: str, exact: Decimal, service: Period) -> None:
         """Charge what falls due on the first day of `service`, where that day is among those to bill."""
@@ -72,17 +72,29 @@ class Walk:
 
 
 def dated_charges(
-    subscriptions: Subscriptions, phases: pl.DataFrame, book: PriceBook, periods: Sequence[Period]
+    subscriptions: Subscriptions,
+    phases: pl.DataFrame,
+    book: PriceBook,
+    periods: Sequence[Period],
+    known: Mapping[str, list[Value]],
 ) -> Walk:
     """Walk through the lives of subscriptions up to the end of `periods`; charge what falls due in these.
 
-    Only subscriptions among `phases` are looked at, and of these only those that pay anything by the day.
+    Only subscriptions among `phases` are looked at, and of these only those in whose lives something happens
+    now; the values of the others are `known` from an earlier walk.
     """
-    walk = Walk(periods[0].starts_on, periods[-1].ends_on)
-    due_plans = {key for key in book.plans if key != CATALOG and _falls_due(key, book)}
-    dated = pl.col("plan").is_in(list(due_plans)) | (pl.col("billing") == "year")
-    for subscription in phases.filter(dated)["subscription"].unique().sort():
+    since = periods[0].starts_on
+    walk = Walk(since, periods[-1].ends_on)
+    due_plans = [key for key in book.plans if key != CATALOG and _falls_due(key, book)]
+    dated = phases.filter(pl.col("plan").is_in(due_plans) | (pl.col("billing") == "year"))
+    renews = pl.col("anchor_on").dt.month().is_in([period.starts_on.month for period in periods])
+    moves = (pl.col("starts_on") >= since) | pl.col("ends_on").is_not_null() | renews
+    for subscription in dated.filter(moves)["subscription"].unique().sort():
+        walk.values[subscription] = []
         _walk_life(subscriptions.phases[subscription], book, walk)
+    for subscription in dated["subscription"].unique().sort():
+        if subscription not in walk.values:
+            walk.values[subscription] = known[subscription]
     return walk
 
 
@@ -97,7 +109,8 @@ def yearly_value(walk: Walk, periods: Sequence[Period]) -> pl.DataFrame:
             value.stream,
             over(value.yearly, Decimal(12)),
         )
-        for value in walk.values
+        for values in walk.values.values()
+        for value in values
         for period in periods
         if value.from_on < period.ends_on and (value.until_on is None or value.until_on >= period.ends_on)
     ]
@@ -180,7 +193,7 @@ def _release(phase: Phase, held: dict[str, Held], keys: list[str], day: date | N
         value = Value(
             phase.subscription, old.plan, old.item.key, old.item.stream, old.yearly, old.from_on, day
         )
-        walk.values.append(value)
+        walk.values[phase.subscription].append(value)
 
 
 def _wanted(phase: Phase, book: PriceBook, day: date) -> dict[str, Held]:
