@@ -12,7 +12,7 @@ import duckdb
 import polars as pl
 
 from billing import adjustments, invoice, rating
-from billing.lines import charges, slices
+from billing.lines import slices
 from billing.price_book import PriceBook
 from billing.recurring import monthly_charges, monthly_value
 from billing.schema import as_table, polars_schema
@@ -93,7 +93,7 @@ def bill_measured(
     usage, homeless = at_home(measured, phases)
     rated = rating.rate(usage, parts, book, carried.windows)
     walk = dated_charges(subscriptions, phases, book, periods, carried.yearly)
-    raw = charges([monthly_charges(parts, book), walk.charge_frame(), rated.charges])
+    raw = pl.concat([monthly_charges(parts, book), walk.charge_frame(), rated.charges])
     lines = adjustments.rounded(raw, book)
     less = adjustments.rounded(adjustments.discounts(lines, phases, book), book)
     lines = pl.concat([lines, less])

@@ -46,25 +46,22 @@ def slices(phases: pl.DataFrame, periods: Sequence[Period]) -> pl.DataFrame:
     )
 
 
-def by_version(price: Price, frame: pl.DataFrame) -> Iterator[tuple[Price, pl.DataFrame]]:
+def by_version(price: Price, frame: pl.LazyFrame) -> Iterator[tuple[Price, pl.LazyFrame]]:
     """Part a frame with a `month` by the version of the price that is in force on the month's first day."""
-    if not len(frame):
-        return
-    bounds: list[date] = [change.starts_on for change in price.changes]
-    for number, starts_on in enumerate([date.min, *bounds]):
+    bounds = [change.starts_on for change in price.changes]
+    for starts_on, ends_on in zip([date.min, *bounds], [*bounds, date.max], strict=True):
         part = frame
         if starts_on > date.min:
             part = part.filter(pl.col("month") >= starts_on)
-        if number < len(bounds):
-            part = part.filter(pl.col("month") < bounds[number])
-        if len(part):
-            yield price.on(starts_on), part
+        if ends_on < date.max:
+            part = part.filter(pl.col("month") < ends_on)
+        yield price.on(starts_on), part
 
 
-def charges(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """Put charges of several kinds into one frame of `CHARGE_SCHEMA`."""
-    whole = [shaped(frame, CHARGE_SCHEMA) for frame in frames if len(frame)]
-    return pl.concat(whole) if whole else empty(CHARGE_SCHEMA)
+def charges(frames: Sequence[pl.LazyFrame]) -> pl.DataFrame:
+    """Put charges of several kinds into one frame of `CHARGE_SCHEMA`, in one pass."""
+    whole = [shaped(frame, CHARGE_SCHEMA) for frame in frames]
+    return pl.concat(whole).collect() if whole else empty(CHARGE_SCHEMA)
 
 
 def months_of(periods: Sequence[Period]) -> pl.DataFrame:

@@ -4,6 +4,7 @@ Prices with a window of a year or of the whole life carry on from what the windo
 the cumulative price after less the cumulative price before.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import NamedTuple, Self
@@ -48,29 +49,72 @@ def rate(usage: pl.DataFrame, slices: pl.DataFrame, book: PriceBook, carried: pl
     `usage` has the columns of the ledger's `usage`; `slices` are the phases' parts of the months, which bring
     the allowances; `carried` has those of `CARRIED_SCHEMA`. Charges of quantity 0 are left out.
     """
-    by_plan = _parts(usage, ["plan", "meter"])
+    metered = {key: _Metered.of(rows) for key, rows in _parts(usage, ["plan", "meter"]).items()}
     slices_of = {plan: rows for (plan,), rows in _parts(slices, ["plan"]).items()}
-    spans = {plan: _Spans.over(slices_of[plan]) for plan in dict.fromkeys(plan for plan, _ in by_plan)}
-    frames, carries = list[pl.DataFrame](), [carried]
-    unrated = dict(by_plan)
+    spans = {plan: _Spans.over(slices_of[plan]) for plan in dict.fromkeys(plan for plan, _ in metered)}
+    frames, carries = list[pl.LazyFrame](), [carried.lazy()]
     for plan, key, price in book.usage_prices():
-        rows = by_plan.get((plan, price.meter))
-        if rows is None:
+        part = metered.get((plan, price.meter))
+        found = part.counted_by(price) if part else None
+        if found is None:
             continue
-        unrated[plan, price.meter] = _rest(unrated[plan, price.meter], price)
-        rows = _grouped(_where(rows, price), price).with_columns(
-            price=pl.lit(key), stream=pl.lit(book.stream_of(plan, price))
-        )
+        found = found.with_columns(price=pl.lit(key), stream=pl.lit(book.stream_of(plan, price)))
         if book.meters[price.meter or ""].is_level:
-            frames += _levels(rows, slices_of[plan], price)
+            frames += _levels(found, slices_of[plan], price)
         elif price.window == "period":
-            frames += _flows(rows, spans[plan], price, full=book.conventions.allowance == "full")
+            frames += _flows(found, spans[plan], price, full=book.conventions.allowance == "full")
         else:
-            rated, carry = _windows(rows, spans[plan], price, carried)
+            *rated, carry = _windows(found, spans[plan], price, carried)
             frames += rated
             carries.append(carry)
-    left = [rows for rows in unrated.values() if len(rows)]
+    left = [rest for part in metered.values() for rest in [part.rest()] if len(rest)]
     return Rated(charges(frames), _newest(carries), pl.concat(left) if left else usage.clear())
+
+
+class _Metered(NamedTuple):
+    """The usage of one meter under one plan, and what the texts of its dimensions say."""
+
+    rows: pl.DataFrame
+    values: dict[str, dict[str, str]]
+    priced: set[str]
+
+    @classmethod
+    def of(cls, rows: pl.DataFrame) -> Self:
+        texts = rows["dimensions"].unique().sort().to_list()
+        return cls(rows, {text: json.loads(text) if text else {} for text in texts}, set())
+
+    def counted_by(self, price: Price) -> pl.LazyFrame | None:
+        """Return the usage that a price counts, with the dimensions that it groups by; None if it is none."""
+        named = {text: values for text, values in self.values.items() if _names(price, values)}
+        self.priced.update(named)
+        if not named:
+            return None
+        if list(named) == [""]:
+            return self.rows.lazy().select(*_ROW, "quantity")
+        kept = {
+            text: _as_json({name: values[name] for name in price.group_by if name in values})
+            for text, values in named.items()
+        }
+        found = self.rows.lazy().filter(pl.col("dimensions").is_in(list(named)))
+        grouped = found.with_columns(pl.col("dimensions").replace_strict(kept, return_dtype=pl.String))
+        return grouped.group_by(_ROW).agg(pl.col("quantity").sum())
+
+    def rest(self) -> pl.DataFrame:
+        """Return the usage that no price has counted."""
+        if len(self.priced) == len(self.values):
+            return self.rows.clear()
+        return self.rows.filter(~pl.col("dimensions").is_in(sorted(self.priced)))
+
+
+def _names(price: Price, values: Mapping[str, str]) -> bool:
+    return all(
+        values.get(name) in ((wanted,) if isinstance(wanted, str) else wanted)
+        for name, wanted in price.where.items()
+    )
+
+
+def _as_json(values: Mapping[str, str]) -> str:
+    return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False) if values else ""
 
 
 class _Spans(NamedTuple):
@@ -89,15 +133,15 @@ class _Spans(NamedTuple):
         )
         return cls(slices, pooled, is_simple=len(pooled) == len(slices))
 
-    def pool(self, rows: pl.DataFrame) -> pl.DataFrame:
+    def pool(self, rows: pl.LazyFrame) -> pl.LazyFrame:
         """Add up what the phases of a month used, and say when the month's service began and ended."""
         if not self.is_simple:
-            keys = [name for name in rows.columns if name not in {"quantity", "phase_no", "events"}]
+            keys = [*(name for name in _ROW if name != "phase_no"), "price", "stream"]
             rows = rows.group_by(keys).agg(pl.col("quantity").sum(), pl.col("phase_no").max())
-        return rows.join(self.pooled, on=_MONTH, how="left")
+        return rows.join(self.pooled.lazy(), on=_MONTH, how="left")
 
 
-def _flows(rows: pl.DataFrame, spans: _Spans, price: Price, *, full: bool) -> Iterator[pl.DataFrame]:
+def _flows(rows: pl.LazyFrame, spans: _Spans, price: Price, *, full: bool) -> Iterator[pl.LazyFrame]:
     """Rate what flows in a month: phases with the same plan are pooled, and so are their allowances."""
     for version, part in by_version(price, spans.pool(rows)):
         allowance = _allowance(version)
@@ -108,15 +152,15 @@ def _flows(rows: pl.DataFrame, spans: _Spans, price: Price, *, full: bool) -> It
             found = part.with_columns(allowance=allowance)
         else:
             pooled = spans.slices.group_by(_MONTH).agg(allowance=allowance.max() if full else allowance.sum())
-            found = part.join(pooled, on=_MONTH, how="left")
+            found = part.join(pooled.lazy(), on=_MONTH, how="left")
         yield _usage_charges(found, charge(version, pl.col("quantity"), allowance=pl.col("allowance")))
 
 
-def _levels(rows: pl.DataFrame, slices: pl.DataFrame, price: Price) -> Iterator[pl.DataFrame]:
+def _levels(rows: pl.LazyFrame, slices: pl.DataFrame, price: Price) -> Iterator[pl.LazyFrame]:
     """Rate a level phase by phase: a level that was held for a part of the month costs its part."""
     keys = [*_MONTH, "phase_no"]
     held = slices.select(*keys, "days", "month_days", "seats", starts_on="from_on", ends_on="until_on")
-    for version, part in by_version(price, rows.join(held, on=keys, how="left")):
+    for version, part in by_version(price, rows.join(held.lazy(), on=keys, how="left")):
         found = part.with_columns(allowance=_allowance(version))
         whole = charge(version, pl.col("quantity"), allowance=pl.col("allowance"))
         partial = over(times(whole, pl.col("days").cast(EXACT)), pl.col("month_days").cast(EXACT))
@@ -125,24 +169,25 @@ def _levels(rows: pl.DataFrame, slices: pl.DataFrame, price: Price) -> Iterator[
 
 
 def _windows(
-    rows: pl.DataFrame, spans: _Spans, price: Price, carried: pl.DataFrame
-) -> tuple[list[pl.DataFrame], pl.DataFrame]:
-    """Rate usage whose window is longer than a month, from what the window has used before."""
-    found = spans.pool(rows).with_columns(window=window_start(price)).sort(*_WINDOW, "month")
-    found = found.join(
-        carried.rename({"quantity": "earlier"}), on=_WINDOW, how="left", maintain_order="left"
-    ).with_columns(pl.col("earlier").fill_null(0).cast(EXACT))
-    before = pl.col("earlier") + pl.col("quantity").cum_sum().over(_WINDOW) - pl.col("quantity")
-    found = found.with_columns(before=before.cast(EXACT))
-    frames = [
-        _usage_charges(
-            part.with_columns(allowance=_allowance(version)),
-            charge(version, pl.col("quantity"), before=pl.col("before"), allowance=_allowance(version)),
-        )
-        for version, part in by_version(price, found)
-    ]
-    after = (pl.col("before") + pl.col("quantity")).last()
-    return frames, found.group_by(_WINDOW, maintain_order=True).agg(quantity=after)
+    rows: pl.LazyFrame, spans: _Spans, price: Price, carried: pl.DataFrame
+) -> Iterator[pl.LazyFrame]:
+    """Rate usage whose window is longer than a month, from what the window has used before.
+
+    Yields the charges by versions of the price, and last what the windows have used now.
+    """
+    earlier = carried.lazy().rename({"quantity": "earlier"})
+    found = spans.pool(rows).with_columns(window=window_start(price))
+    found = found.join(earlier, on=_WINDOW, how="left").with_columns(
+        pl.col("earlier").fill_null(0).cast(EXACT)
+    )
+    used = pl.col("quantity").cum_sum().over(_WINDOW, order_by="month") - pl.col("quantity")
+    found = found.with_columns(before=(pl.col("earlier") + used).cast(EXACT))
+    for version, part in by_version(price, found):
+        exact = charge(version, pl.col("quantity"), before=pl.col("before"), allowance=_allowance(version))
+        yield _usage_charges(part.with_columns(allowance=_allowance(version)), exact)
+    yield found.group_by(_WINDOW).agg(
+        quantity=(pl.col("before") + pl.col("quantity")).sort_by("month").last()
+    )
 
 
 def window_start(price: Price) -> pl.Expr:
@@ -157,41 +202,7 @@ def _allowance(price: Price) -> pl.Expr:
     return times(included, pl.col("seats").cast(EXACT)) if price.allowance_per == "seat" else included
 
 
-def _where(rows: pl.DataFrame, price: Price) -> pl.DataFrame:
-    """Keep the usage whose dimensions the price names."""
-    return rows.filter(_named(price)) if price.where else rows
-
-
-def _rest(rows: pl.DataFrame, price: Price) -> pl.DataFrame:
-    """Keep the usage that the price does not count."""
-    return rows.filter(~_named(price)) if price.where else rows.clear()
-
-
-def _named(price: Price) -> pl.Expr:
-    return pl.all_horizontal(
-        pl.col("dimensions")
-        .str.json_path_match(f"$.{name}")
-        .is_in([wanted] if isinstance(wanted, str) else list(wanted))
-        .fill_null(value=False)
-        for name, wanted in price.where.items()
-    )
-
-
-def _grouped(rows: pl.DataFrame, price: Price) -> pl.DataFrame:
-    """Keep of the dimensions only those that the price groups by, and add up what is then alike."""
-    if not (rows["dimensions"] != "").any():
-        return rows.select(*_ROW, "quantity")
-    dimensions = pl.lit("")
-    if price.group_by:
-        parts = [
-            pl.col("dimensions").str.json_path_match(f"$.{name}").alias(name)
-            for name in sorted(price.group_by)
-        ]
-        dimensions = pl.struct(parts).struct.json_encode()
-    return rows.with_columns(dimensions=dimensions).group_by(_ROW).agg(pl.col("quantity").sum())
-
-
-def _usage_charges(found: pl.DataFrame, exact: pl.Expr) -> pl.DataFrame:
+def _usage_charges(found: pl.LazyFrame, exact: pl.Expr) -> pl.LazyFrame:
     return found.filter(pl.col("quantity") != 0).with_columns(kind=pl.lit("usage"), exact=exact)
 
 
@@ -199,7 +210,7 @@ def _parts(frame: pl.DataFrame, keys: list[str]) -> Mapping[tuple[object, ...], 
     return frame.partition_by(keys, as_dict=True) if len(frame) else {}
 
 
-def _newest(carries: list[pl.DataFrame]) -> pl.DataFrame:
+def _newest(carries: list[pl.LazyFrame]) -> pl.DataFrame:
     """Keep the last word about each window."""
     together = pl.concat([shaped(frame, CARRIED_SCHEMA) for frame in carries])
-    return together.unique(_WINDOW, keep="last", maintain_order=True)
+    return together.unique(_WINDOW, keep="last", maintain_order=True).collect()

@@ -63,8 +63,8 @@ def monthly_value(slices: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
         for price, part in by_version(item.price, rows)
         for value in [amount(price, pl.col("quantity"))]
     ]
-    empty = pl.DataFrame(schema=dict(zip(columns, [pl.Date, *[pl.String] * 4, EXACT], strict=True)))
-    return pl.concat([empty, *frames]).filter(pl.col("value") != 0)
+    empty = pl.LazyFrame(schema=dict(zip(columns, [pl.Date, *[pl.String] * 4, EXACT], strict=True)))
+    return pl.concat([empty, *frames]).filter(pl.col("value") != 0).collect()
 
 
 def plan_items(plan_key: str, book: PriceBook) -> Iterator[Item]:
@@ -85,20 +85,18 @@ def quantity_of(price: Price, *, seats: int, add_ons: int = 0) -> int:
     return {"subscription": 1, "seat": seats, "add_on": add_ons}[price.per or "subscription"]
 
 
-def _items(slices: pl.DataFrame, book: PriceBook) -> Iterator[tuple[Item, pl.DataFrame]]:
-    """Yield each price that follows a monthly rhythm with the slices that pay it and the quantity they pay for."""
+def _items(slices: pl.DataFrame, book: PriceBook) -> Iterator[tuple[Item, pl.LazyFrame]]:
+    """Yield each price of a monthly rhythm with the slices that pay it and the quantity they pay for."""
     for (plan_key,), rows in slices.partition_by("plan", as_dict=True).items():
         if plan_key == CATALOG:
             continue
         for item in plan_items(str(plan_key), book):
             if item.price.cadence == "billing":
                 counted = pl.col("seats") if item.price.per == "seat" else pl.lit(1)
-                yield item, rows.with_columns(quantity=counted.cast(EXACT))
+                yield item, rows.lazy().with_columns(quantity=counted.cast(EXACT))
         held = rows.filter(pl.col("add_ons") != "{}")
         for key, add_on in book.add_ons.items() if len(held) else ():
             if add_on.price.cadence == "billing":
                 counted = pl.col("add_ons").str.json_path_match(f"$.{key}").cast(pl.Int64)
-                part = held.with_columns(quantity=counted.cast(EXACT)).filter(
-                    pl.col("quantity").is_not_null()
-                )
+                part = held.lazy().with_columns(quantity=counted.cast(EXACT)).drop_nulls("quantity")
                 yield add_on_item(key, add_on, str(plan_key), book), part

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -119,6 +120,7 @@ def yearly_value(walk: Walk, periods: Sequence[Period]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row").filter(pl.col("value") != 0)
 
 
+@lru_cache(maxsize=4096)
 def term_of(anchor: date, day: date) -> Period:
     """Return the contract year that holds `day`, counted from the anchor."""
     start = months_between(anchor, day) // TERM_MONTHS * TERM_MONTHS

@@ -100,7 +100,7 @@ class Log:
         """Use `create` or `open`."""
         self.directory = directory
         self.blocks = blocks
-        self._facts: list[Fact] = []
+        self._facts: dict[str, list[Fact]] = {}
         self._identities: Identities | None = None
 
     @classmethod
@@ -167,17 +167,12 @@ class Log:
         block = block._replace(head=_head(self.head, block))
         _append_line(self.directory / "chain.jsonl", block._asdict())
         self.blocks.append(block)
-        self._facts += [Fact(first + number, event) for number, event in enumerate(facts)]
+        self._facts[period.label] = [Fact(first + number, event) for number, event in enumerate(facts)]
         return block
 
     def facts(self, periods: Sequence[Period] | None = None) -> list[Fact]:
         """Return the business facts of some months (all by default), in the order of their positions."""
-        if not self._facts and self.blocks:
-            self._facts = [fact for period in self.periods for fact in self._read_facts(period)]
-        if periods is None:
-            return list(self._facts)
-        starts, ends = periods[0].starts_at, periods[-1].ends_at
-        return [fact for fact in self._facts if starts <= fact.event.occurred_at < ends]
+        return [fact for period in periods or self.periods for fact in self._facts_of(period)]
 
     def fact_frame(self, periods: Sequence[Period] | None = None) -> pl.DataFrame:
         """Return the business facts of some months (all by default) with the columns of `FACT_SCHEMA`."""
@@ -230,9 +225,11 @@ class Log:
     def _path(self, name: str, period: Period) -> Path:
         return self.directory / name / f"{period.label}.parquet"
 
-    def _read_facts(self, period: Period) -> list[Fact]:
-        frame = self.fact_frame([period])
-        return list(map(Fact, frame["position"], decode_all(frame)))
+    def _facts_of(self, period: Period) -> list[Fact]:
+        if period.label not in self._facts:
+            frame = self.fact_frame([period])
+            self._facts[period.label] = list(map(Fact, frame["position"], decode_all(frame)))
+        return self._facts[period.label]
 
 
 def file_hash(path: Path) -> str:
