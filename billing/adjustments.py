@@ -39,9 +39,7 @@ def discounts(lines: pl.DataFrame, phases: pl.DataFrame, book: PriceBook) -> pl.
         if discount.months is not None:
             part = part.filter(months_since(pl.col("begun_on"), pl.col("month")) < discount.months)
         exact = -times(pl.col("amount").cast(EXACT), discount.share)
-        frames.append(
-            part.lazy().with_columns(kind=pl.lit("discount"), allowance=pl.lit(0, EXACT), exact=exact)
-        )
+        frames.append(part.with_columns(kind=pl.lit("discount"), allowance=pl.lit(0, EXACT), exact=exact))
     return charges(frames)
 
 
@@ -80,7 +78,7 @@ def true_ups(
     missing = pl.col("due") - pl.col("billed").fill_null(0)
     streams = {key: plan.stream for key, plan in book.plans.items()}
     return charges([
-        short.lazy().with_columns(exact=missing.cast(EXACT)).filter(pl.col("exact") > 0).with_columns(
+        short.with_columns(exact=missing.cast(EXACT)).filter(pl.col("exact") > 0).with_columns(
             price=pl.lit("commitment"),
             stream=pl.col("plan").replace_strict(streams),
             kind=pl.lit("true_up"),

@@ -14,7 +14,7 @@ import polars as pl
 from billing import adjustments, invoice, rating
 from billing.lines import slices
 from billing.price_book import PriceBook
-from billing.recurring import monthly_charges, monthly_value
+from billing.recurring import monthly
 from billing.schema import as_table, polars_schema
 from billing.subscription import Subscriptions
 from billing.yearly import Value, dated_charges, yearly_value
@@ -93,7 +93,8 @@ def bill_measured(
     usage, homeless = at_home(measured, phases)
     rated = rating.rate(usage, parts, book, carried.windows)
     walk = dated_charges(subscriptions, phases, book, periods, carried.yearly)
-    raw = pl.concat([monthly_charges(parts, book), walk.charge_frame(), rated.charges])
+    paid_monthly = monthly(parts, book)
+    raw = pl.concat([paid_monthly.charges, walk.charge_frame(), rated.charges])
     lines = adjustments.rounded(raw, book)
     less = adjustments.rounded(adjustments.discounts(lines, phases, book), book)
     lines = pl.concat([lines, less])
@@ -108,7 +109,7 @@ def bill_measured(
         _unrated(homeless, rated.unrated, book),
         lines,
         invoice.invoices(lines, book),
-        pl.concat([monthly_value(parts, book), yearly_value(walk, periods)]),
+        pl.concat([paid_monthly.values, yearly_value(walk, periods)]),
         replace(carried, windows=rated.carried, billed=billed, yearly=walk.values),
     )
 

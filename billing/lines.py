@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date
+from itertools import pairwise
 
 import polars as pl
 
 from billing.price_book import Price
 from billing.schema import EXACT
-from metering.frame import empty, shaped
+from metering.frame import empty
 from metering.period import Period
 
 CHARGE_SCHEMA = pl.Schema(
@@ -46,22 +47,23 @@ def slices(phases: pl.DataFrame, periods: Sequence[Period]) -> pl.DataFrame:
     )
 
 
-def by_version(price: Price, frame: pl.LazyFrame) -> Iterator[tuple[Price, pl.LazyFrame]]:
+def by_version(price: Price, frame: pl.DataFrame) -> Iterator[tuple[Price, pl.DataFrame]]:
     """Part a frame with a `month` by the version of the price that is in force on the month's first day."""
-    bounds = [change.starts_on for change in price.changes]
-    for starts_on, ends_on in zip([date.min, *bounds], [*bounds, date.max], strict=True):
-        part = frame
-        if starts_on > date.min:
-            part = part.filter(pl.col("month") >= starts_on)
-        if ends_on < date.max:
-            part = part.filter(pl.col("month") < ends_on)
-        yield price.on(starts_on), part
+    if not price.changes:
+        yield price, frame
+        return
+    bounds = [date.min, *(change.starts_on for change in price.changes), date.max]
+    for starts_on, ends_on in pairwise(bounds):
+        part = frame.filter(pl.col("month") >= starts_on, pl.col("month") < ends_on)
+        if len(part):
+            yield price.on(starts_on), part
 
 
-def charges(frames: Sequence[pl.LazyFrame]) -> pl.DataFrame:
-    """Put charges of several kinds into one frame of `CHARGE_SCHEMA`, in one pass."""
-    whole = [shaped(frame, CHARGE_SCHEMA) for frame in frames]
-    return pl.concat(whole).collect() if whole else empty(CHARGE_SCHEMA)
+def charges(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Put charges of several kinds into one frame of `CHARGE_SCHEMA`."""
+    names = CHARGE_SCHEMA.names()
+    whole = [frame.select(names) for frame in frames if len(frame)]
+    return pl.concat(whole, how="vertical_relaxed").cast(CHARGE_SCHEMA) if whole else empty(CHARGE_SCHEMA)
 
 
 def months_of(periods: Sequence[Period]) -> pl.DataFrame:

@@ -5,11 +5,24 @@ from typing import NamedTuple
 
 import polars as pl
 
-from billing.lines import by_version, charges
+from billing.lines import CHARGE_SCHEMA, by_version, charges
 from billing.money import over, times
 from billing.price_book import CATALOG, AddOn, Price, PriceBook
 from billing.pricing import amount
 from billing.schema import EXACT
+from metering.frame import empty, shaped
+
+VALUE_SCHEMA = pl.Schema(
+    {
+        "month": pl.Date(),
+        "subscription": pl.String(),
+        "plan": pl.String(),
+        "key": pl.String(),
+        "stream": pl.String(),
+        "value": EXACT,
+    }
+)
+"""What a price of a subscription is worth a month, at the last instant of a month."""
 
 
 class Item(NamedTuple):
@@ -20,51 +33,45 @@ class Item(NamedTuple):
     stream: str
 
 
-def monthly_charges(slices: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
-    """Charge each phase's part of each month for what its plan and its add-ons cost a month."""
-    frames = []
-    for item, rows in _items(slices.filter(pl.col("billing") == "month", ~pl.col("trial")), book):
-        for price, part in by_version(item.price, rows):
-            whole = amount(price, pl.col("quantity"))
-            exact = whole
-            if price.prorate is not False:
-                partial = over(times(whole, pl.col("days").cast(EXACT)), pl.col("month_days").cast(EXACT))
-                exact = pl.when(pl.col("days") == pl.col("month_days")).then(whole).otherwise(partial)
-            frames.append(
-                part.with_columns(
-                    price=pl.lit(item.key),
-                    stream=pl.lit(item.stream),
-                    kind=pl.lit("recurring"),
-                    meter=pl.lit(""),
-                    dimensions=pl.lit(""),
-                    allowance=pl.lit(0, EXACT),
-                    exact=exact,
-                    starts_on="from_on",
-                    ends_on="until_on",
-                )
-            )
-    return charges(frames).filter(pl.col("exact") != 0)
+class Monthly(NamedTuple):
+    """Charges of monthly prices, and what each is worth a month where it lives at the month's last instant.
 
-
-def monthly_value(slices: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
-    """Value each phase that lives at a month's last instant: (month, subscription, plan, key, stream, value).
-
-    The value is what the price costs in a whole month; prices that are paid by the year are not among these.
+    `values` has the columns (month, subscription, plan, key, stream, value), without what is worth nothing.
     """
-    alive = slices.filter(
-        pl.col("until_on") == pl.col("month_ends_on"), pl.col("billing") == "month", ~pl.col("trial")
-    )
-    columns = ["month", "subscription", "plan", "key", "stream", "value"]
+
+    charges: pl.DataFrame
+    values: pl.DataFrame
+
+
+def monthly(slices: pl.DataFrame, book: PriceBook) -> Monthly:
+    """Charge each phase's part of each month for what its plan and its add-ons cost a month."""
+    paying = slices.filter(pl.col("billing") == "month", ~pl.col("trial"))
     frames = [
-        part.select(
-            "month", "subscription", "plan", key=pl.lit(item.key), stream=pl.lit(item.stream), value=value
+        part.with_columns(
+            price=pl.lit(item.key),
+            stream=pl.lit(item.stream),
+            whole=amount(price, pl.col("quantity")),
+            is_whole=pl.lit(price.prorate is False),
         )
-        for item, rows in _items(alive, book)
+        for item, rows in _items(paying, book)
         for price, part in by_version(item.price, rows)
-        for value in [amount(price, pl.col("quantity"))]
     ]
-    empty = pl.LazyFrame(schema=dict(zip(columns, [pl.Date, *[pl.String] * 4, EXACT], strict=True)))
-    return pl.concat([empty, *frames]).filter(pl.col("value") != 0).collect()
+    if not frames:
+        return Monthly(empty(CHARGE_SCHEMA), empty(VALUE_SCHEMA))
+    priced = pl.concat(frames).filter(pl.col("whole") != 0)
+    part = over(times(pl.col("whole"), pl.col("days").cast(EXACT)), pl.col("month_days").cast(EXACT))
+    in_full = pl.col("is_whole") | (pl.col("days") == pl.col("month_days"))
+    due = priced.with_columns(
+        kind=pl.lit("recurring"),
+        meter=pl.lit(""),
+        dimensions=pl.lit(""),
+        allowance=pl.lit(0, EXACT),
+        exact=pl.when(in_full).then("whole").otherwise(part),
+        starts_on="from_on",
+        ends_on="until_on",
+    )
+    alive = priced.filter(pl.col("until_on") == pl.col("month_ends_on"))
+    return Monthly(charges([due]), shaped(alive.rename({"price": "key", "whole": "value"}), VALUE_SCHEMA))
 
 
 def plan_items(plan_key: str, book: PriceBook) -> Iterator[Item]:
@@ -85,7 +92,7 @@ def quantity_of(price: Price, *, seats: int, add_ons: int = 0) -> int:
     return {"subscription": 1, "seat": seats, "add_on": add_ons}[price.per or "subscription"]
 
 
-def _items(slices: pl.DataFrame, book: PriceBook) -> Iterator[tuple[Item, pl.LazyFrame]]:
+def _items(slices: pl.DataFrame, book: PriceBook) -> Iterator[tuple[Item, pl.DataFrame]]:
     """Yield each price of a monthly rhythm with the slices that pay it and the quantity they pay for."""
     for (plan_key,), rows in slices.partition_by("plan", as_dict=True).items():
         if plan_key == CATALOG:
@@ -93,10 +100,10 @@ def _items(slices: pl.DataFrame, book: PriceBook) -> Iterator[tuple[Item, pl.Laz
         for item in plan_items(str(plan_key), book):
             if item.price.cadence == "billing":
                 counted = pl.col("seats") if item.price.per == "seat" else pl.lit(1)
-                yield item, rows.lazy().with_columns(quantity=counted.cast(EXACT))
+                yield item, rows.with_columns(quantity=counted.cast(EXACT))
         held = rows.filter(pl.col("add_ons") != "{}")
         for key, add_on in book.add_ons.items() if len(held) else ():
             if add_on.price.cadence == "billing":
                 counted = pl.col("add_ons").str.json_path_match(f"$.{key}").cast(pl.Int64)
-                part = held.lazy().with_columns(quantity=counted.cast(EXACT)).drop_nulls("quantity")
+                part = held.with_columns(quantity=counted.cast(EXACT)).drop_nulls("quantity")
                 yield add_on_item(key, add_on, str(plan_key), book), part

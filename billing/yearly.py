@@ -19,8 +19,7 @@ from billing.lines import CHARGE_SCHEMA
 from billing.money import over, times
 from billing.price_book import CATALOG, PriceBook
 from billing.pricing import amount
-from billing.recurring import Item, add_on_item, plan_items, quantity_of
-from billing.schema import EXACT
+from billing.recurring import VALUE_SCHEMA, Item, add_on_item, plan_items, quantity_of
 from billing.subscription import Phase, Subscriptions
 from metering.period import Period, add_months, month_of, months_between
 
@@ -100,7 +99,7 @@ def dated_charges(
 
 
 def yearly_value(walk: Walk, periods: Sequence[Period]) -> pl.DataFrame:
-    """Value yearly prices at each month's last instant: (month, subscription, plan, key, stream, value)."""
+    """Value yearly prices at each month's last instant (`VALUE_SCHEMA`)."""
     rows = [
         (
             period.starts_on,
@@ -115,9 +114,7 @@ def yearly_value(walk: Walk, periods: Sequence[Period]) -> pl.DataFrame:
         for period in periods
         if value.from_on < period.ends_on and (value.until_on is None or value.until_on >= period.ends_on)
     ]
-    columns = ("month", "subscription", "plan", "key", "stream")
-    schema = {name: CHARGE_SCHEMA.get(name, pl.String) for name in columns} | {"value": EXACT}
-    return pl.DataFrame(rows, schema=schema, orient="row").filter(pl.col("value") != 0)
+    return pl.DataFrame(rows, schema=VALUE_SCHEMA, orient="row").filter(pl.col("value") != 0)
 
 
 @lru_cache(maxsize=4096)
