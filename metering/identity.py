@@ -6,8 +6,6 @@ duplicate and counts once; with other content it is a conflict, and the first on
 
 import hashlib
 from collections.abc import Sequence
-from functools import reduce
-from operator import or_
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +31,9 @@ class Identities:
     def __init__(self, facts: Sequence[Event], usage_files: Sequence[Path]) -> None:
         """Learn the names that are in a log already."""
         self._facts = {(event.source, event.id): event for event in facts}
-        self._usage = [_name_hashes(pl.read_parquet(path, columns=["source", "id"])) for path in usage_files]
+        self._usage = pl.Series("name", dtype=pl.UInt64)
+        for path in usage_files:
+            self._usage.append(_name_hashes(pl.read_parquet(path, columns=["source", "id"])))
 
     def new_facts(self, facts: Sequence[Event]) -> tuple[list[Event], int, list[Conflict]]:
         """Part facts into new ones, a count of duplicates, and conflicts; remember the new ones."""
@@ -60,11 +60,11 @@ class Identities:
         Names are compared by hash; only where hashes meet are the rows themselves read and compared.
         """
         hashes = _name_hashes(usage)
-        met = [hashes.is_in(earlier.implode()) for earlier in self._usage]
-        if hashes.n_unique() == len(hashes) and not any(known.any() for known in met):
+        is_known = self._usage.is_in(hashes.implode())
+        if hashes.n_unique() == len(hashes) and not is_known.any():
             self._usage.append(hashes)
             return usage, 0, []
-        doubtful = reduce(or_, met, hashes.is_duplicated())
+        doubtful = hashes.is_duplicated() | hashes.is_in(self._usage.filter(is_known).implode())
         kept, duplicates, conflicts = _compare(usage.filter(doubtful), files)
         usage = pl.concat([usage.filter(~doubtful), kept])
         self._usage.append(_name_hashes(usage))
