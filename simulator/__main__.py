@@ -1,0 +1,239 @@
+"""The command line: `saasim VERB`, its options and its help.
+
+A verb imports its engine when it is called, and help is shown before anything parses options: typer does that
+with pydantic, which takes longer to import than a help text to read.
+"""
+
+import contextlib
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.main import get_command
+
+HELP_COLUMNS = 100
+
+
+def _example(*lines: str) -> str:
+    """Return the foot of a help text; the backspace tells its formatter to keep the lines."""
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+app = typer.Typer(
+    name="saasim",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Write data on stdout as JSON.")]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A run: its name (dbgpt) or directory (runs/dbgpt).")]
+
+
+@app.callback(
+    epilog=_example(
+        "saasim run dbgpt",
+        'saasim sql dbgpt "select * from mrr_by_month order by month"',
+    )
+)
+def top(
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Show the versions of all that counts.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a crash.")] = False,
+) -> None:
+    """Simulate a SaaS company, bill its every event, ask its ledger, replay its prices."""
+
+
+@app.command(epilog=_example("saasim run dbgpt --months 12 --seed 7 --out runs/dbgpt-7"))
+def run(
+    *,
+    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="dbgpt, ggml, or a scenario file.")],
+    months: Annotated[str, typer.Option(metavar="N", help="How many months to simulate.")] = "",
+    seed: Annotated[str, typer.Option(metavar="N", help="Another seed, another history.")] = "",
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where it goes, if not runs/NAME.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the scenario; repeat at will."),
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Simulate a company month by month, bill what happens, and publish the run."""
+    from simulator.commands.run import run
+
+    named = {"months": months, "seed": seed}
+    given = {key: value for key, value in named.items() if value}
+    return run(scenario, out=out, settings=settings or [], named=given, as_json=as_json)
+
+
+@app.command(
+    epilog=_example(
+        'saasim sql dbgpt "select stream, sum(revenue) from revenue_by_stream_month group by stream"',
+        "saasim sql dbgpt",
+    )
+)
+def sql(
+    *,
+    name: Run,
+    query: Annotated[
+        str | None, typer.Argument(metavar="QUERY", help="SQL; without it a prompt, or SQL from a pipe.")
+    ] = None,
+    as_json: Json = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Write CSV that is safe in a spreadsheet.")] = False,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=0, help="Show N rows; 0 shows all.")] = None,
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="Stop what takes longer.")] = 60,
+) -> int:
+    """Ask a run's ledger in SQL. The console reads this one run and can do nothing else."""
+    from simulator.commands.sql import sql
+
+    if as_json and as_csv:
+        raise typer.BadParameter("--json and --csv exclude each other; choose one")
+    form = "json" if as_json else "csv" if as_csv else "table"
+    return sql(name, query, form=form, limit=limit, timeout_s=timeout)
+
+
+@app.command(epilog=_example("saasim metrics dbgpt --by segment"))
+def metrics(
+    *,
+    name: Run,
+    by: Annotated[
+        str | None, typer.Option(metavar="PART", help="Split by segment, plan, stream or channel.")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Show the metrics of every month: MRR and its movements, retention, revenue, CAC, LTV."""
+    from simulator.commands.metrics import metrics
+
+    return metrics(name, by=by, as_json=as_json)
+
+
+@app.command(epilog=_example("saasim replay dbgpt --prices my-prices.toml --out runs/what-if"))
+def replay(
+    *,
+    name: Run,
+    prices: Annotated[Path, typer.Option(metavar="FILE", help="The price book to bill with.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the new run goes.")],
+    as_json: Json = False,
+) -> int:
+    """Bill the recorded log of a run under another price book. Only prices change: nobody reacts."""
+    from simulator.commands.replay import replay
+
+    return replay(name, prices=prices, out=out, as_json=as_json)
+
+
+@app.command(
+    epilog=_example("""echo '{"plan": "professional", "seats": 5}' | saasim quote --prices prices.toml""")
+)
+def quote(
+    *,
+    prices: Annotated[Path, typer.Option(metavar="FILE", help="The price book to quote from.")],
+    conventions: Annotated[
+        str, typer.Option(metavar="NAME", help="Other conventions than the book's: half_even, full, ...")
+    ] = "",
+    month: Annotated[
+        str, typer.Option(metavar="YYYY-MM", help="What to quote where a line names no period.")
+    ] = "",
+    as_json: Json = False,
+) -> int:
+    """Say what plans and prices come to: reads JSON lines on stdin, and writes one for each."""
+    from simulator.commands.quote import quote_lines
+
+    return quote_lines(prices, conventions=conventions, month=month)
+
+
+@app.command(epilog=_example("saasim verify dbgpt"))
+def verify(*, name: Run, as_json: Json = False) -> int:
+    """Check every invariant and every file of a run. Ends with 1 where a check fails."""
+    from simulator.commands.verify import verify_run
+
+    return verify_run(name, as_json=as_json)
+
+
+@app.command(epilog=_example("saasim schema price-book > price-book.schema.json"))
+def schema(
+    *,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="price-book or scenario.")],
+    as_json: Json = False,
+) -> int:
+    """Print the JSON Schema of a price book or a scenario, for editors."""
+    from simulator.commands.schema import schema
+
+    return schema(name)
+
+
+def main() -> None:
+    """Run the command line, and end the process with its exit code."""
+    with _broken_pipe_is_quiet():
+        words = sys.argv[1:]
+        sys.exit(answer([word for word in words if word != "--debug"], debug="--debug" in words))
+
+
+def answer(words: list[str], *, debug: bool = False) -> int:
+    """Do what the words of a command line say, and return the exit code."""
+    if "_SAASIM_COMPLETE" not in os.environ and _shown_at_once(words):
+        return 0
+    from simulator import failure
+
+    try:
+        code: int | None = get_command(app).main(words, prog_name="saasim", standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        failure.say("stopped", failure.YELLOW)
+        return failure.INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the last resort, and it says what it caught
+        return failure.explain(error, debug=debug)
+    return code or 0
+
+
+def _shown_at_once(words: list[str]) -> bool:
+    """Show help or the versions if that is what is asked for, before options are parsed; tell if it was."""
+    if words[:1] == ["--version"]:
+        from simulator.manifest import versions
+
+        sys.stdout.write("".join(f"{name} {number}\n" for name, number in versions().items()))
+        return True
+    options = words[: words.index("--")] if "--" in words else words
+    if words and not {"-h", "--help"}.intersection(options):
+        return False
+    group: Any = get_command(app)
+    settings = {**group.context_settings, "terminal_width": _columns()}
+    context = group.context_class(group, info_name="saasim", **settings)
+    verb = group.get_command(context, words[0]) if words else None
+    if verb is not None:
+        context = verb.context_class(verb, info_name=verb.name, parent=context, **settings)
+    sys.stdout.write(_dressed((verb or group).get_help(context)) + "\n")
+    return True
+
+
+def _columns() -> int:
+    with contextlib.suppress(OSError):
+        return min(HELP_COLUMNS, os.get_terminal_size().columns)
+    return HELP_COLUMNS
+
+
+def _dressed(text: str) -> str:
+    """Set the heads of a help text in bold, on a terminal that wants it."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    return re.sub(r"(?m)^( *)([A-Z]\w+:)", "\\1\x1b[1m\\2\x1b[0m", text)
+
+
+@contextlib.contextmanager
+def _broken_pipe_is_quiet() -> Iterator[None]:
+    """End quietly where the reader of our output has gone, as `head` does."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""Subscriptions as their customers see them: what they wanted, what they use, and what it costs them."""
+
+from math import exp
+
+from simulator.agents import decision
+from simulator.agents.market import Market
+from simulator.chance import Stream
+from simulator.quote import SEATS, Quote
+
+NEVER = 10**9
+"""The last day of a subscription that nobody has cancelled."""
+
+
+class Subscription:
+    """One subscription of a customer: plan, seats and add-ons of today, and the use it grows into."""
+
+    def __init__(self, market: Market, chance: Stream, *, name: str, key: str) -> None:
+        self.world = world = market.world
+        self.quotes = market.quotes
+        self.name = name
+        self.key = key
+        self.product = product = market.habits.products[key]
+        self.reckons = chance.bernoulli(f"{key} reckons", p=product.upgrades.reckons)
+        self.plan = ""
+        self.billing = "month"
+        self.seats = 1
+        self.add_ons: dict[str, int] = {}
+        self.started = self.changed = self.free_until = world.today
+        self.ends = NEVER
+        self._throttle = 1.0
+        self._used = (-1, "")
+        self._use: dict[str, float] = {}
+        self._wants = {
+            meter: chance.lognormal(f"{key} {meter}", median=use.median, sigma=use.sigma)
+            for meter, use in product.uses.items()
+        }
+        self._growth = {
+            meter: decision.growth(use, chance.normal(f"{key} {meter} growth"))
+            for meter, use in product.uses.items()
+        }
+        self._flows = {
+            meter: world.traffic.name(
+                name,
+                meter,
+                key=chance.key(f"{key} {meter} use"),
+                is_level=world.book.meters[meter].is_level,
+            )
+            for meter in product.uses
+        }
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it is on the product's free plan."""
+        return self.plan == self.product.free != ""
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it is cancelled, although it may last a while."""
+        return self.ends != NEVER
+
+    def begin(self, plan: str, *, seats: int, billing: str, trial_days: int = 0) -> None:
+        """Begin, or begin again, today."""
+        self.plan, self.seats, self.billing = plan, seats, billing
+        self.started = self.changed = self.world.today
+        self.free_until = self.world.today + trial_days
+        self.ends = NEVER
+        self.flow()
+
+    def change(self, plan: str, *, seats: int, billing: str) -> None:
+        """Move to another plan today."""
+        self.plan, self.seats, self.billing = plan, seats, billing
+        self.changed = self.world.today
+        self.flow()
+
+    def end(self, day: int) -> None:
+        """Stop before `day`."""
+        self.ends = day
+        self.flow()
+
+    def flow(self) -> None:
+        """Tell the traffic how much will be used from today to the end of the month."""
+        self._used = (-1, "")  # whatever brought us here may change the use
+        world, today = self.world, self.world.today
+        last = world.month_start(world.month + 1)
+        for meter, level in self.use().items():
+            use, limit = self.product.uses[meter], self.limit(self.plan, meter)
+            ramped = level * decision.ramp(today - self.started, last - self.started, use.ramp_days)
+            used = ramped if limit is None else min(ramped, limit)
+            days = 1.0 if world.book.meters[meter].is_level else decision.DAYS_A_MONTH
+            flow, every = self._flows[meter], use.free_days if self.is_free else use.days
+            world.traffic.set(flow, mean=used / days, every=every, day=today)
+            if self.ends < last:
+                world.traffic.set(flow, mean=0.0, day=max(today, self.ends))
+
+    def use(self) -> dict[str, float]:
+        """Return what a month's use of each meter would be without any limit, once ramped up."""
+        now = (self.world.today, self.plan)
+        if self._used != now:
+            self._used = now
+            self._use = {meter: self._level(meter) for meter in self._wants}
+        return self._use
+
+    def less(self, share: float) -> None:
+        """Use only a share of what it would have used, from today on."""
+        self._throttle *= share
+        self.flow()
+
+    def _level(self, meter: str) -> float:
+        use, want = self.product.uses[meter], self._wants[meter]
+        usual = want * use.free_median / use.median if self.is_free else want
+        months = (self.world.today - self.started) / decision.DAYS_A_MONTH
+        season = decision.season(use.season, self.world.date().month)
+        return usual * exp(self._growth[meter] * months) * self._throttle * season
+
+    def quote(self, plan: str | None = None, *, use: dict[str, float] | None = None) -> Quote:
+        """Return what a month costs, on another plan than its own if one is named."""
+        own = plan in {None, self.plan}
+        return self.quotes.quote(
+            self.plan if plan is None else plan,
+            self.world.date(),
+            seats=self.seats,
+            billing=self.billing,
+            add_ons=self.add_ons if own else None,
+            use=self.use() if use is None else use,
+        )
+
+    def fee(self, *, months_ago: int = 0) -> float:
+        """Return what a month costs without usage, with today's prices or those of some months ago."""
+        day = self.world.date(self.world.month_start(max(0, self.world.month - months_ago)))
+        extras = tuple(self.add_ons.items())
+        return float(self.quotes.fee(self.plan, day, seats=self.seats, billing=self.billing, add_ons=extras))
+
+    def limit(self, plan: str, meter: str) -> float | None:
+        """Return the hard limit of a plan on a meter or on seats, if it has one."""
+        known = self.product.limits.get(plan, {}).get(meter)
+        if known is not None:
+            return known
+        return self.quotes.limit(plan, meter, self.world.date())
+
+    def pressure(self) -> float:
+        """Return the largest share of an allowance or limit that is used; 0 where there is none."""
+        day, seats_max = self.world.date(), self.limit(self.plan, SEATS)
+        shares = [self.seats / seats_max if seats_max else 0.0]
+        for meter, level in self.use().items():
+            limit = self.limit(self.plan, meter)
+            included = limit or self.quotes.allowance(self.plan, meter, day, seats=self.seats)
+            if included > 0:
+                shares.append(level / included)
+        return max(shares)
+
+    def fits(self, plan: str) -> bool:
+        """Tell whether a plan allows the seats and all of the use."""
+        wanted = {SEATS: float(self.seats), **self.use()}
+        limits = {meter: self.limit(plan, meter) for meter in wanted}
+        return all(limit is None or wanted[meter] <= limit for meter, limit in limits.items())
+
+    def cheapest(self, plans: tuple[str, ...]) -> str:
+        """Return the plan that would cost least of those that fit; the largest where none fits."""
+        use = self.use()
+        fitting = [plan for plan in plans if self.fits(plan)]
+        return min(fitting, key=lambda plan: self.quote(plan, use=use).total, default=plans[-1])
+
+    def next_up(self) -> str | None:
+        """Return the next larger plan that fits, if there is one."""
+        paid = self.product.paid
+        larger = paid[paid.index(self.plan) + 1 :] if self.plan in paid else paid
+        return next((plan for plan in larger if self.fits(plan)), None)

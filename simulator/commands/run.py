@@ -1,0 +1,141 @@
+"""`saasim run`: simulate a scenario, bill it, check it, publish it, and say what it came to."""
+
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from billing.ledger import connect
+from metering.document import Problem, Problems
+from simulator import scenario, summary, tables
+from simulator.manifest import LEDGER
+from simulator.progress import Progress
+from simulator.publication import RUNS, check_name
+from simulator.run import Finished, Stopped, simulate
+from simulator.scenario import Scenario
+from simulator.values import duration_text, to_json
+
+INTERRUPTED = 130
+"""The exit code of a run that was stopped: what shells expect of Ctrl-C."""
+
+
+def run(
+    name: str, *, out: Path | None, settings: Sequence[str], named: Mapping[str, str], as_json: bool
+) -> int:
+    """Run a scenario. `settings` are `key=value`; `named` are settings that have an option of their own."""
+    overrides = {**parsed(settings), **named}
+    try:
+        loaded = scenario.load(name, overrides)
+    except Problems as found:
+        raise Problems(_as_typed(problem, overrides, named) for problem in found.problems) from None
+    place = out or RUNS / check_name(loaded.scenario.name, f"{loaded.path}: name")
+    aside = tables.terminal(sys.stderr)
+    count, first = loaded.scenario.months, f"{loaded.scenario.starts_on:%Y-%m}"
+    title = f"{loaded.scenario.title}: {count} months from {first}, seed {loaded.scenario.seed}"
+    progress = Progress(aside, title, months=count, currency=loaded.book.currency)
+    try:
+        with stop_request() as stopping, progress:
+            finished = simulate(loaded, place, overrides=overrides, progress=progress, stopping=stopping)
+    except Stopped as stopped:
+        _say_stopped(stopped, place, count)
+        return INTERRUPTED
+    _say_finished(finished, loaded.scenario, title, seconds=progress.seconds(), as_json=as_json)
+    return 0
+
+
+def parsed(settings: Sequence[str]) -> dict[str, str]:
+    """Return `key=value` texts as a mapping. Raises Problems for every text that is none."""
+    wrong = [text for text in settings if not text.partition("=")[0].strip() or "=" not in text]
+    if wrong:
+        raise Problems(
+            Problem("--set", f"{text!r} is not key=value", "write it like agents.customers.smb.churn=0.02")
+            for text in wrong
+        )
+    pairs = (text.partition("=") for text in settings)
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _as_typed(problem: Problem, overrides: Mapping[str, str], named: Mapping[str, str]) -> Problem:
+    """Return a problem of a value that was typed, and stands in no file, at the option that set it."""
+    for key in overrides:
+        if problem.place.endswith(f": {key}"):
+            return problem._replace(place=f"--{key}" if key in named else f"--set {key}")
+    return problem
+
+
+@contextmanager
+def stop_request() -> Iterator["StopRequest"]:
+    """Take the first Ctrl-C (or SIGTERM) as a wish to stop soon, the second as one to stop at once."""
+    wish = StopRequest()
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        wish.hear()
+
+    before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield wish
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class StopRequest:
+    """Whether somebody asked to stop."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self) -> bool:
+        """Tell whether somebody asked."""
+        return self.asked
+
+    def hear(self) -> None:
+        """Hear it. Raises KeyboardInterrupt the second time."""
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+
+def _say_stopped(stopped: Stopped, out: Path, count: int) -> None:
+    aside = tables.terminal(sys.stderr)
+    done = len(stopped.months)
+    if not done:
+        aside.print("stopped before the first month was over; nothing was published", style="yellow")
+        return
+    last = stopped.months[-1].label
+    aside.print(f"stopped after {last}, {done} of {count} months; nothing was published", style="yellow")
+    aside.print(f"  {stopped.partial} holds a valid log of these months, until the next run replaces it")
+    aside.print(f"  saasim verify {stopped.partial}", style="bold")
+    prices = stopped.partial / "prices.toml"
+    aside.print(
+        f"  saasim replay {stopped.partial} --prices {prices} --out {out}-{done}-months", style="bold"
+    )
+
+
+def _say_finished(finished: Finished, lived: Scenario, title: str, *, seconds: float, as_json: bool) -> None:
+    with connect(finished.out / LEDGER) as ledger:
+        currency = finished.manifest["price_book"]["currency"]
+        figures = summary.summarise(ledger, currency, lived.targets)
+    if as_json:
+        told = {
+            "run": str(finished.out),
+            "seconds": round(seconds, 3),
+            "manifest": {key: value for key, value in finished.manifest.items() if key != "files"},
+            "years": figures.years.to_dicts(),
+            "targets": figures.targets.to_dicts(),
+        }
+        sys.stdout.write(to_json(told) + "\n")
+        return
+    screen = tables.terminal(sys.stdout)
+    screen.print(title, style="bold")
+    screen.print()
+    summary.show(screen, figures)
+    log = finished.manifest["log"]
+    events = log["facts"] + log["usage"]
+    screen.print(
+        f"\n  {events:,} events in {duration_text(seconds)} min, {len(finished.verdicts)} checks hold, "
+        f"published as {finished.out}\n"
+    )
+    summary.show_next(screen, finished.out)

@@ -1,0 +1,215 @@
+"""Invariants of the ledger as SQL: each finds the rows that break it, of which there must be none.
+
+`{unit}` stands for the minor unit of the book's currency: 0.01 for USD.
+"""
+
+from typing import NamedTuple
+
+
+class Invariant(NamedTuple):
+    """A query for the rows that are wrong, a query for what was looked at, and the words for its figures."""
+
+    wrong: str
+    looked_at: str
+    figure: str
+
+
+_LAST = "(select max(month) from (select month from entries union all select month from mrr_balances))"
+
+PARENTS = Invariant(
+    """
+    select 'posting of no entry' as what, entry as row from postings anti join entries using (entry)
+    union all
+    select 'entry without postings', entry from entries anti join postings using (entry)
+    union all
+    select 'payment of no invoice', invoice from payments anti join invoices using (invoice)
+    union all
+    select 'invoice of no account', account from invoices anti join accounts using (account)
+    union all
+    select 'line of no phase', subscription || ' ' || phase_no
+    from invoice_lines anti join subscription_phases using (subscription, phase_no)
+    union all
+    select 'usage of no phase', subscription || ' ' || phase_no
+    from usage anti join subscription_phases using (subscription, phase_no)
+    """,
+    "select (select count(*) from entries), (select count(*) from accounts), (select count(*) from usage)",
+    "{} entries, {} accounts, {} usage totals",
+)
+
+PHASES = Invariant(
+    """
+    select subscription, phase_no, starts_on, ends_on from (
+        select *, lead(starts_on) over phases as next_on, row_number() over phases as number
+        from subscription_phases window phases as (partition by subscription order by phase_no)
+    ) where ends_on <= starts_on or phase_no <> number
+        or (next_on is not null and (ends_on is null or next_on < ends_on))
+    """,
+    "select count(*), count(distinct subscription) from subscription_phases",
+    "{} phases of {} subscriptions",
+)
+
+LINES = Invariant(
+    """
+    select i.invoice, i.total, l.total, i.line_count, l.line_count from invoices i full join (
+        select invoice, sum(amount) as total, count(*) as line_count from invoice_lines group by invoice
+    ) l on l.invoice = i.invoice
+    where i.total is distinct from l.total or i.line_count is distinct from l.line_count
+    """,
+    "select (select count(*) from invoice_lines), count(*), sum(total) from invoices",
+    "{} lines in {} invoices = {}",
+)
+
+ROUNDING = Invariant(
+    """
+    select invoice, line_no, exact, amount from invoice_lines
+    where abs(amount - exact) >= {unit} or amount % {unit} <> 0
+    """,
+    "select sum(amount - exact) from invoice_lines",
+    "each within {unit}; {} in all",
+)
+
+ONCE = Invariant(
+    """
+    select subscription, phase_no, plan, price, kind, meter, dimensions, starts_on, count(*) as lines
+    from invoice_lines group by all having count(*) > 1
+    """,
+    "select count(*), count(distinct subscription) from invoice_lines",
+    "{} lines of {} subscriptions, none twice",
+)
+
+ENTRIES = Invariant(
+    """
+    select entry, currency, sum(amount) as sum from postings
+    group by entry, currency having sum(amount) <> 0
+    """,
+    "select count(*), count(distinct entry) from postings",
+    "{} postings in {} entries",
+)
+
+TRIAL_BALANCE = Invariant(
+    """
+    select month, currency, sum(amount) as sum from postings
+    group by month, currency having sum(amount) <> 0
+    """,
+    "select sum(amount) filter (amount > 0), -sum(amount) filter (amount < 0) from postings",
+    "debits {} = credits {}",
+)
+
+RECEIVABLE = Invariant(
+    """
+    select i.invoice, i.total, p.amount from invoices i full join (
+        select p.entry as invoice, sum(p.amount) as amount from postings p join entries e using (entry)
+        where e.kind = 'invoice' and p.ledger_account = 'receivable' group by p.entry
+    ) p on p.invoice = i.invoice
+    where i.invoice is null or i.total <> coalesce(p.amount, 0)
+    """,
+    "select count(*), sum(total) from invoices",
+    "{} invoices = {} posted",
+)
+
+PAYMENTS = Invariant(
+    """
+    select invoice, p.kind, p.amount from payments p join invoices i using (invoice)
+    where p.amount <> i.total
+    union all
+    select invoice, 'settled ' || count(*) || ' times', sum(amount) from payments where kind <> 'failed'
+    group by invoice having count(*) > 1
+    """,
+    """
+    select count(*) filter (kind = 'paid'), count(*) filter (kind = 'failed'),
+        count(*) filter (kind = 'written_off') from payments
+    """,
+    "{} paid, {} failed tries, {} written off",
+)
+
+OPEN_INVOICES = Invariant(
+    """
+    select * from (
+        select (select coalesce(sum(total), 0) from invoice_status where status = 'open') as open,
+            (select coalesce(sum(amount), 0) from postings where ledger_account = 'receivable') as receivable
+    ) where open <> receivable
+    """,
+    "select count(*), sum(total) from invoice_status where status = 'open'",
+    "{} open invoices = {} receivable",
+)
+
+REVENUE = Invariant(
+    """
+    select l.invoice, l.line_no, l.amount, p.amount from invoice_lines l full join (
+        select invoice, line_no, -sum(amount) as amount from postings
+        where ledger_account in ('revenue', 'deferred_revenue') group by invoice, line_no
+    ) p on p.invoice = l.invoice and p.line_no = l.line_no
+    where coalesce(l.amount, 0) <> coalesce(p.amount, 0)
+    """,
+    """
+    select (select sum(amount) from invoice_lines), -sum(amount) filter (ledger_account = 'revenue'),
+        -sum(amount) filter (ledger_account = 'deferred_revenue') from postings
+    """,
+    "{} billed = {} earned + {} deferred",
+)
+
+DEFERRED = Invariant(
+    f"""
+    with last as (select {_LAST} + interval 1 month as day), held as (
+        select invoice, line_no, -sum(amount) as amount from postings
+        where ledger_account = 'deferred_revenue' group by invoice, line_no
+    ), lines as (
+        select l.invoice, l.line_no, l.amount, l.ends_on - l.starts_on as days, coalesce(h.amount, 0) as held,
+            greatest(0, least(l.ends_on - l.starts_on, l.ends_on - last.day::date)) as days_left
+        from invoice_lines l cross join last
+        left join held h on h.invoice = l.invoice and h.line_no = l.line_no
+        where l.ends_on > l.month + interval 1 month
+    )
+    select * from lines where abs(held * days - amount * days_left) >= {{unit}} * days
+    """,
+    """
+    select -sum(amount) filter (amount < 0), sum(amount) filter (amount > 0), -sum(amount)
+    from postings where ledger_account = 'deferred_revenue'
+    """,
+    "{} billed ahead - {} earned or credited = {}",
+)
+
+PAYOUTS = Invariant(
+    """
+    select o.payout, o.amount, p.amount from payouts o full join (
+        select p.entry as payout, -sum(p.amount) as amount from postings p join entries e using (entry)
+        where e.kind = 'payout' and p.ledger_account = 'partner_payable' group by p.entry
+    ) p on p.payout = o.payout
+    where o.payout is null or o.amount <> coalesce(p.amount, 0)
+    """,
+    "select count(*), count(distinct partner), sum(amount) from payouts",
+    "{} payouts to {} partners = {} posted",
+)
+
+PAYABLE = Invariant(
+    f"""
+    select * from (
+        select (select coalesce(sum(amount), 0) from payouts where month = {_LAST}) as owed,
+            (select -coalesce(sum(amount), 0) from postings
+                where ledger_account = 'partner_payable') as payable
+    ) where owed <> payable
+    """,
+    f"select count(*), sum(amount) from payouts where month = {_LAST}",
+    "{} payouts of the last month = {} payable",
+)
+
+MRR = Invariant(
+    f"""
+    with held as (select month, account, sum(amount) as amount from mrr_balances group by month, account),
+    moved as (select month, account, sum(amount) as amount from mrr_movements group by month, account),
+    bridge as (
+        select month, account, amount from held
+        union all select month, account, -amount from moved
+        union all select (month + interval 1 month)::date, account, -amount from held where month < {_LAST}
+    )
+    select month, account, sum(amount) as gap from bridge group by month, account having sum(amount) <> 0
+    union all
+    select month, account || ' ' || kind, amount from mrr_movements
+    where (amount < 0) <> (kind in ('churn', 'contraction'))
+    """,
+    f"""
+    select (select count(*) from mrr_movements),
+        (select sum(amount)::decimal(38, 2) from mrr_balances where month = {_LAST})
+    """,
+    "{} movements = committed MRR {}",
+)

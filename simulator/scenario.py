@@ -1,0 +1,220 @@
+"""Scenarios: a company's market as data: its segments, its agents and how they behave, and its targets."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+from difflib import get_close_matches
+from importlib import resources
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from billing import price_book
+from billing.price_book import Key, PriceBook
+from metering.document import Problem, Problems, did_you_mean, parse, problem, read, validate
+from metering.period import Period, months
+from simulator.agents import AGENTS
+from simulator.world import World
+
+T = TypeVar("T")
+
+MONTHS_MAX = 240
+"""Twenty years: a longer run is a typing error."""
+
+
+class Record(BaseModel):
+    """A part of a scenario: unknown keys are refused, values cannot change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Segment(Record):
+    """A group of customers that behave alike."""
+
+    name: str
+    source: str = ""
+
+
+class Target(Record):
+    """A figure that the document expects at the end of a year; `recomputed` where its own drivers differ."""
+
+    printed: Decimal | None = None
+    recomputed: Decimal | None = None
+    source: str = ""
+
+
+class Year(Record):
+    """What is expected of a year: customers at its end by segment, revenue in it by stream, other figures."""
+
+    customers: dict[Key, Target] = {}
+    revenue: dict[Key, Target] = {}
+    figures: dict[Key, Target] = {}
+
+
+Agents: Any = create_model(
+    "Agents",
+    __base__=Record,
+    **{kind: (agent.settings | None, None) for kind, agent in AGENTS.items()},  # type: ignore[call-overload]
+)
+"""The table `[agents]`: the settings of every kind in `AGENTS`, checked by that kind's own model."""
+
+
+class Scenario(Record):
+    """A company's market. `prices` is the price book's file, relative to the scenario's own."""
+
+    name: Key
+    title: str
+    starts_on: date
+    months: int = Field(36, ge=1, le=MONTHS_MAX)
+    seed: int = Field(1, ge=0, lt=2**63)
+    prices: str = "prices.toml"
+    sources: dict[str, str] = {}
+    segments: dict[Key, Segment]
+    agents: Agents = Agents()
+    targets: tuple[Year, ...] = ()
+
+    def periods(self) -> Iterator[Period]:
+        """Yield the months of the scenario."""
+        return months(self.starts_on, self.months)
+
+    def populate(self, world: World) -> None:
+        """Bring every kind of agent that the scenario has into the world."""
+        for kind, agent in AGENTS.items():
+            settings = getattr(self.agents, kind)
+            if settings is not None:
+                agent.spawn(world, settings)
+
+
+class Loaded(NamedTuple):
+    """A scenario with the price book that it names, and the two files they come from."""
+
+    scenario: Scenario
+    book: PriceBook
+    path: Path
+    prices_path: Path
+
+
+def load(name: str | Path, overrides: Mapping[str, str] | None = None) -> Loaded:
+    """Read a built-in scenario by name, or a scenario file, and its price book.
+
+    `overrides` replaces values by their dotted path: `{"agents.customers.smb.churn": "0.02"}`.
+    Raises Problems with everything that is wrong with either file.
+    """
+    path = _path(name)
+    data = read(path)
+    _override(data, overrides or {})
+    prices_path = path.parent / str(data.get("prices", "prices.toml"))
+    scenario, of_scenario = _attempt(validate, Scenario, data, str(path))
+    book, of_book = _attempt(price_book.load, prices_path)
+    if scenario is None or book is None:
+        raise Problems(of_scenario + of_book)
+    problems = list(_problems(scenario, book, str(path)))
+    if problems:
+        raise Problems(problems)
+    return Loaded(scenario, book, path, prices_path)
+
+
+def _attempt(read_it: Callable[..., T], *arguments: Any) -> tuple[T | None, list[Problem]]:
+    """Return what a reader reads, or else its problems, so that two files can report theirs together."""
+    try:
+        return read_it(*arguments), []
+    except Problems as error:
+        return None, error.problems
+
+
+def built_in() -> list[str]:
+    """Return the names of the scenarios that come with the program."""
+    folders = resources.files("fixtures").iterdir()
+    return sorted(folder.name for folder in folders if (folder / "scenario.toml").is_file())
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of a scenario file, for editors."""
+    return Scenario.model_json_schema()
+
+
+def _path(name: str | Path) -> Path:
+    path = Path(name)
+    if str(name) in built_in():
+        return Path(str(resources.files("fixtures") / str(name) / "scenario.toml"))
+    if path.suffix == ".toml" or path.exists() or len(path.parts) > 1:
+        return path / "scenario.toml" if path.is_dir() else path
+    remedy = did_you_mean(str(name), built_in()) + " Or give the path of a scenario file"
+    raise problem(str(name), "is no built-in scenario", remedy)
+
+
+def _override(data: dict[str, Any], overrides: Mapping[str, str]) -> None:
+    """Put the values in their places. Raises Problems for every path that leads nowhere."""
+    problems, whole = [], schema()
+    for dotted, text in overrides.items():
+        at, table = whole, data
+        found: Any = data
+        for part in dotted.split("."):
+            at, table = _resolved(at, whole), found
+            known = {*at.get("properties", {}), *(table if isinstance(table, dict) else ())}
+            if part not in known or not isinstance(table, dict):
+                problems.append(Problem(f"--set {dotted}", f"no key {part!r}", did_you_mean(part, known)))
+                break
+            at = at.get("properties", {}).get(part) or _any_value(at)
+            found = table.setdefault(part, {})
+        else:
+            table[part] = _value(text)
+    if problems:
+        raise Problems(problems)
+
+
+def _resolved(at: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
+    """Look through references and `anyOf` to the part of a JSON Schema that describes a table."""
+    while True:
+        if "$ref" in at:
+            at = whole["$defs"][at["$ref"].rpartition("/")[2]]
+        elif "anyOf" in at:
+            at = next((one for one in at["anyOf"] if one.get("type") != "null"), {})
+        else:
+            return at
+
+
+def _any_value(at: dict[str, Any]) -> dict[str, Any]:
+    """Return what describes the values of a table whose keys people choose."""
+    patterns = [*at.get("patternProperties", {}).values(), at.get("additionalProperties") or {}]
+    return dict(patterns[0])
+
+
+def _value(text: str) -> Any:
+    """Read a value as TOML would; what is no TOML value is a string."""
+    try:
+        return parse(f"value = {text}", "--set")["value"]
+    except Problems:
+        return text
+
+
+def _problems(scenario: Scenario, book: PriceBook, place: str) -> Iterator[Problem]:
+    for kind in AGENTS:
+        settings = getattr(scenario.agents, kind)
+        where = f"{place}: agents.{kind}"
+        if isinstance(settings, dict):
+            for segment, part in settings.items():
+                if segment not in scenario.segments:
+                    remedy = did_you_mean(segment, scenario.segments)
+                    yield Problem(f"{where}.{segment}", f"no segment {segment!r}", remedy)
+                yield from _key_problems(part, book, f"{where}.{segment}")
+        else:
+            yield from _key_problems(settings, book, where)
+    for number, year in enumerate(scenario.targets, start=1):
+        for segment in year.customers:
+            if segment not in scenario.segments:
+                remedy = did_you_mean(segment, scenario.segments)
+                yield Problem(f"{place}: targets[{number}].customers", f"no segment {segment!r}", remedy)
+        for stream in year.revenue:  # a stream may be expected that the book does not sell yet
+            near = get_close_matches(stream, sorted(book.streams()), n=1)
+            if near and near[0] != stream:
+                remedy = f"did you mean {near[0]!r}?"
+                yield Problem(f"{place}: targets[{number}].revenue", f"no stream {stream!r}", remedy)
+
+
+def _key_problems(settings: Any, book: PriceBook, where: str) -> Iterator[Problem]:
+    keys = getattr(settings, "keys", None)
+    if keys is not None:
+        for place, message, remedy in keys(book):
+            yield Problem(f"{where}.{place}" if place else where, message, remedy)

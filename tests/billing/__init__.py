@@ -1,0 +1,1 @@
+"""Tests of billing, one file a concept."""
