@@ -40,8 +40,8 @@ class Carried:
 class Billed(NamedTuple):
     """What some months come to: tables of the ledger, and what the next months have to know.
 
-    `measured` is what was metered, `values` what each recurring price of each subscription is worth a month at
-    the months' ends: (month, subscription, plan, key, stream, value).
+    `measured` is what was metered, `values` what each recurring price of each subscription is worth a month
+    at the months' ends: (month, subscription, plan, key, stream, value).
     """
 
     measured: pl.DataFrame
@@ -137,10 +137,9 @@ def _unrated(homeless: pl.DataFrame, unpriced: pl.DataFrame, book: PriceBook) ->
     schema = polars_schema("unrated_usage")
     no_meter = ~pl.col("meter").is_in(list(book.meters))
     reason = pl.when(no_meter).then(pl.lit("no_meter"))
-    rows = pl.concat([
-        homeless.with_columns(reason=reason.otherwise(pl.lit("no_subscription"))).select(schema.keys()),
-        unpriced.with_columns(subject="subscription", reason=reason.otherwise(pl.lit("no_price"))).select(schema.keys()),
-    ])  # fmt: skip
+    lost = homeless.with_columns(reason=reason.otherwise(pl.lit("no_subscription")))
+    free = unpriced.with_columns(subject="subscription", reason=reason.otherwise(pl.lit("no_price")))
+    rows = pl.concat([lost.select(schema.names()), free.select(schema.names())])
     keys = ["month", "subject", "meter", "reason"]
     totals = rows.group_by(keys).agg(pl.col("quantity", "events").sum()).sort(keys)
     return as_table(totals, "unrated_usage")

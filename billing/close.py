@@ -32,8 +32,8 @@ def close(
     """Bill every month of a log and return every table of the ledger.
 
     Months are billed `step` at a time, all at once when 0: the rows are the same. `measured` is what
-    `metering.usage.measure` gave for the log, where that is known already. Raises Problems for facts that name
-    what the book does not have, AssertionError for a broken invariant.
+    `metering.usage.measure` gave for the log, where that is known already. Raises Problems for facts that
+    name what the book does not have, AssertionError for a broken invariant.
     """
     carried, periods, done = Carried(), log.periods, []
     size = step or max(1, len(periods))

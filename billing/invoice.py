@@ -11,8 +11,8 @@ _ORDER = ["month", "account", "subscription", "plan", "price", "kind", "starts_o
 def owed(lines: pl.DataFrame) -> pl.DataFrame:
     """Keep the charges of accounts and months in which anything costs something.
 
-    Who owes nothing for anything gets no invoice; on an invoice, what cost nothing (usage within an allowance)
-    is shown.
+    Who owes nothing for anything gets no invoice; on an invoice, what cost nothing (usage within an
+    allowance) is shown.
     """
     return lines.filter((pl.col("amount") != 0).any().over("month", "account"))
 

@@ -44,7 +44,7 @@ def journal(pieces: Sequence[pl.DataFrame]) -> Journal:
 
 
 def invoice_entries(invoices: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
-    """Book invoices: the customer owes the total; each line is earned, or deferred where its service goes on."""
+    """Book invoices: the customer owes the total; a line is earned, or deferred where its service goes on."""
     booked = {"entry": pl.col("invoice"), "booked_on": _next_month(), "kind": pl.lit("invoice")}
     owed = invoices.with_columns(
         **booked, posting_no=pl.lit(0), ledger_account=pl.lit("receivable"), amount="total"
@@ -111,7 +111,10 @@ def settlement_entries(payouts: pl.DataFrame) -> pl.DataFrame:
 
 
 def cost_entries(costs: pl.DataFrame) -> pl.DataFrame:
-    """Book what the company spent: (position, occurred_on, cost_centre, segment, channel, stream, currency, amount)."""
+    """Book what the company spent.
+
+    `costs` has position, occurred_on, cost_centre, segment, channel, stream, currency and amount.
+    """
     booked = costs.with_columns(
         entry=pl.format("COST-{}", "position"),
         month=pl.col("occurred_on").dt.truncate("1mo"),

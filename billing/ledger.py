@@ -1,7 +1,7 @@
 """The ledger: one DuckDB file with the tables of `billing.schema` and the views of `billing.views`.
 
-DuckDB keeps and adds; it never rounds. The file can be deleted and rebuilt from the log, and its bytes are not
-reproducible (DuckDB's are not), so equality is a matter of the canonical export, which is.
+DuckDB keeps and adds; it never rounds. The file can be deleted and rebuilt from the log, and its bytes are
+not reproducible (DuckDB's are not), so equality is a matter of the canonical export, which is.
 """
 
 import hashlib
@@ -32,9 +32,8 @@ class Ledger:
         connection = duckdb.connect(":memory:")
         connection.execute("set TimeZone = 'UTC'")
         if path is not None:
-            connection.execute(
-                f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as ledger (storage_version '{STORAGE_VERSION}')"
-            )
+            file = str(path).replace("'", "''")
+            connection.execute(f"attach '{file}' as ledger (storage_version '{STORAGE_VERSION}')")
             connection.execute("use ledger")
         for statement in ddl():
             connection.execute(statement)

@@ -97,7 +97,7 @@ def _endings(phases: pl.DataFrame) -> pl.DataFrame:
 
 
 def _changes(held: pl.DataFrame, ended: pl.DataFrame, periods: Sequence[Period]) -> pl.DataFrame:
-    """Compare each subscription with itself a month before: (month, account, change, cause, effective_on, ...)."""
+    """Compare each subscription with itself a month before: the change, its cause and its day."""
     months = months_of(periods)
     before = held.with_columns(month=pl.col("month").dt.offset_by("1mo"))
     pairs = held.join(before, on=["month", "subscription"], how="full", coalesce=True, suffix="_before")

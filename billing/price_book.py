@@ -105,13 +105,13 @@ class Change(Rate):
 class Price(Rate):
     """What is charged for one thing of a plan: a rate, what it counts, when it falls due.
 
-    `per` counts subscriptions (1), seats or add-ons; `meter` counts measured usage, where `where` picks values
-    of the meter's dimensions and `group_by` makes one line for each value of a dimension. `allowance` units
-    (for each seat with `allowance_per = "seat"`) are free in each window. `cadence`: `billing` follows the
-    subscription (monthly in arrears, yearly in advance), `year` is always yearly in advance, `once` falls due
-    at the start. `annual` is the rate for a year paid in advance; without it a year costs twelve months.
-    `prorate` makes a part of a month cost its part: the default for `per` prices, and for meters of `max` and
-    `latest` that measure a level (gigabytes held) and not a flow (calls made).
+    `per` counts subscriptions (1), seats or add-ons; `meter` counts measured usage, where `where` picks
+    values of the meter's dimensions and `group_by` makes one line for each value of a dimension.
+    `allowance` units (for each seat with `allowance_per = "seat"`) are free in each window. `cadence`:
+    `billing` follows the subscription (monthly in arrears, yearly in advance), `year` is always yearly in
+    advance, `once` falls due at the start. `annual` is the rate for a year paid in advance; without it a
+    year costs twelve months. `prorate` makes a part of a month cost its part: the default for `per` prices,
+    and for meters of `max` and `latest` that measure a level (gigabytes held) and not a flow (calls made).
     """
 
     name: str = ""
@@ -211,8 +211,8 @@ class Agreement(Rate):
     """What a partner is paid out of its customers' invoices.
 
     The rate applies to the invoiced amount of `streams` (all when empty) in the first `months` after the deal
-    (for good when absent). Bands are marginal with model `graduated` and on everything with `volume`; they add
-    up over the `window`, for the partner as a whole or for each `account` alone.
+    (for good when absent). Bands are marginal with model `graduated` and on everything with `volume`; they
+    add up over the `window`, for the partner as a whole or for each `account` alone.
     """
 
     name: str = ""
@@ -235,8 +235,8 @@ class Conventions(Record):
 class PriceBook(Record):
     """Everything that billing needs to know apart from the facts.
 
-    `replaces` maps keys that a log names to the plans, add-ons, discounts and agreements that stand for them in
-    this book, so that a log can be replayed under a book with other names.
+    `replaces` maps keys that a log names to the plans, add-ons, discounts and agreements that stand for
+    them in this book, so that a log can be replayed under a book with other names.
     """
 
     name: str
@@ -251,7 +251,7 @@ class PriceBook(Record):
     replaces: dict[Key, Key] = {}
 
     def renamed(self, fact: Any) -> Any:
-        """Return a fact in this book's keys: `replaces` says what another book's plans and so on are called here."""
+        """Return a fact in this book's keys: `replaces` says what other keys stand for here."""
         if not self.replaces:
             return fact
         named = {name: getattr(fact, name, None) for name in ("plan", "add_on", "discount", "agreement")}

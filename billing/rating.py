@@ -1,7 +1,7 @@
 """Rating: measured usage becomes charges, one expression a price, whatever the number of rows.
 
-Prices with a window of a year or of the whole life carry on from what the window has used before: the charge is
-the cumulative price after less the cumulative price before.
+Prices with a window of a year or of the whole life carry on from what the window has used before: the
+charge is the cumulative price after less the cumulative price before.
 """
 
 import json
@@ -75,10 +75,10 @@ def rate(usage: pl.DataFrame, slices: pl.DataFrame, book: PriceBook, carried: pl
 
 
 def _counts(usage: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
-    """Say which prices count which usage: (plan, meter, dimensions) to (price, stream, grouped, is_level, plain).
+    """Say which prices count which usage: from plan, meter and dimensions to price, stream and grouped.
 
-    What the texts of dimensions say is read once for each distinct text. `plain` is the unit price of a price that
-    is nothing but one: a catalog may have hundreds of these, and they are priced in one go.
+    What the texts of dimensions say is read once for each distinct text. `plain` is the unit price of a
+    price that is nothing but one: a catalog may have hundreds of these, and they are priced in one go.
     """
     texts: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
     for plan, meter, text in usage.select(_COUNTED).unique().sort(_COUNTED).iter_rows():
@@ -131,7 +131,7 @@ def _held(rows: pl.DataFrame, slices: pl.DataFrame) -> pl.DataFrame:
 
 
 def _pooled(rows: pl.DataFrame, slices: pl.DataFrame) -> pl.DataFrame:
-    """Add up what the phases of one plan used in a month, and say when the month's service began and ended."""
+    """Add up what the phases of one plan used in a month, and say when the service began and ended."""
     whole = slices.group_by(_MONTH).agg(
         pl.col("seats", "anchor_on").sort_by("from_on").last(),
         starts_on=pl.col("from_on").min(),

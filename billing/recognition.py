@@ -1,4 +1,4 @@
-"""Recognition: a year paid in advance becomes revenue day by day, and the parts sum to the line to the cent."""
+"""Recognition: a year paid in advance becomes revenue by the day; the parts sum to the line to the cent."""
 
 from collections.abc import Sequence
 

@@ -87,7 +87,7 @@ class SubscriptionPhaseRow(SQLModel, table=True):
 
 
 class UsageRow(SQLModel, table=True):
-    """Measured usage: one row for each phase, meter, set of dimensions and month. Prices see nothing finer."""
+    """Measured usage: a row for each phase, meter, set of dimensions and month. Prices see nothing finer."""
 
     __tablename__ = "usage"
     month: date = _key("service month")
@@ -282,11 +282,12 @@ def keys(name: str) -> list[str]:
 
 
 def ddl() -> list[str]:
-    """Return the statements that make the tables in DuckDB, with comments on each of them and their columns."""
+    """Return the statements that make the tables in DuckDB, with comments on them and their columns."""
     statements = []
     for name, model in TABLES.items():
         columns = ", ".join(
-            f'"{column.name}" {_SQL_TYPES[_SCHEMAS[name][column.name]]}{"" if column.nullable else " not null"}'
+            f'"{column.name}" {_SQL_TYPES[_SCHEMAS[name][column.name]]}'
+            + ("" if column.nullable else " not null")
             for column in _columns(model)
         )
         statements.append(f'create table "{name}" ({columns})')

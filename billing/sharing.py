@@ -1,7 +1,7 @@
 """Sharing: what partners are paid out of their customers' invoice lines, in the same close.
 
-A share is a price on dollars: the bands of an agreement add up over its window. What a partner earns in a month
-is rounded once and split over its customers, so no cent is made or lost.
+A share is a price on dollars: the bands of an agreement add up over its window. What a partner earns in a
+month is rounded once and split over its customers, so no cent is made or lost.
 """
 
 from collections.abc import Iterable, Iterator
@@ -57,7 +57,7 @@ def deals(facts: Iterable[Fact], book: PriceBook) -> pl.DataFrame:
 
 
 def share(lines: pl.DataFrame, agreed: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
-    """Compute the ledger's `payouts` from all invoice lines of a log; `agreed` has the columns of `DEAL_SCHEMA`."""
+    """Compute the ledger's `payouts` from all invoice lines of a log, and the deals (`DEAL_SCHEMA`)."""
     rows: list[tuple[Any, ...]] = []
     for (key,), made in agreed.partition_by("agreement", as_dict=True).items() if len(agreed) else ():
         agreement = book.agreements[str(key)]

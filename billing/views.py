@@ -1,7 +1,7 @@
 """Views: the questions that people ask a ledger first, as SQL that stays in the database.
 
-Every view has a comment in the database and a place in docs/reference/ledger.md. Amounts of money in views are
-sums only: SQL never rounds.
+Every view has a comment in the database and a place in docs/reference/ledger.md. Amounts of money in views
+are sums only: SQL never rounds.
 """
 
 from typing import NamedTuple
@@ -60,7 +60,7 @@ VIEWS: dict[str, View] = {
         """,
     ),
     "invoice_status": View(
-        "Every invoice with what became of it: open, paid or written off, when, and after how many failed tries.",
+        "Every invoice with what became of it: open, paid or written off, when, after how many failed tries.",
         """
         select i.*, coalesce(max(p.kind) filter (p.kind <> 'failed'), 'open') as status,
             max(p.occurred_on) filter (p.kind <> 'failed') as settled_on,
@@ -77,7 +77,9 @@ VIEWS: dict[str, View] = {
             select month, currency, ledger_account, sum(amount) as amount from postings group by all
         )
         select m.month, k.currency, k.ledger_account,
-            sum(coalesce(amount, 0)) over (partition by k.currency, k.ledger_account order by m.month) as balance
+            sum(coalesce(amount, 0)) over (
+                partition by k.currency, k.ledger_account order by m.month
+            ) as balance
         from months m cross join kinds k left join moved on moved.month = m.month
             and moved.currency = k.currency and moved.ledger_account = k.ledger_account
         """,
@@ -113,8 +115,8 @@ VIEWS: dict[str, View] = {
         """,
     ),
     "trace": View(
-        "From a posting back: its entry, the invoice line that caused it, the usage that the line rates; the events "
-        "behind it are those of the same subject, meter and month (in usage_events, or in events for facts).",
+        "From a posting back: its entry, the invoice line that caused it, the usage that the line rates; the "
+        "events behind it are those of the same subject, meter and month (in usage_events, or in events for facts).",
         """
         select p.entry, p.posting_no, p.ledger_account, p.amount as posted, l.invoice, l.line_no, l.account,
             l.subscription, l.plan, l.price, l.kind, l.quantity as line_quantity, l.allowance, l.exact,

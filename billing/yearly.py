@@ -51,12 +51,39 @@ class Value(NamedTuple):
 
 @dataclass
 class Walk:
-    """What a walk through subscriptions' lives finds: charges (rows of `CHARGE_SCHEMA`), values of each life."""
+    """What a walk through lives finds: charges (rows of `CHARGE_SCHEMA`), and the values of each life."""
 
+    book: PriceBook
     since: date
     until: date
     charges: list[tuple[Any, ...]] = field(default_factory=list)
     values: dict[str, list[Value]] = field(default_factory=dict)
+    _items: dict[str, list[tuple[str, Item]]] = field(default_factory=dict)
+    _yearly: dict[tuple[str, int, date], Decimal] = field(default_factory=dict)
+
+    def items(self, phase: Phase) -> Iterator[tuple[str, Item, int]]:
+        """Yield each price of a phase with a name that is its own across plans, and how many it counts."""
+        items = self._items.get(phase.plan)
+        if items is None:
+            items = [(f"{phase.plan}.{item.key}", item) for item in plan_items(phase.plan, self.book)]
+            self._items[phase.plan] = items
+        for name, item in items:
+            yield name, item, quantity_of(item.price, seats=phase.seats)
+        for key, number in phase.add_ons:
+            item = add_on_item(key, self.book.add_ons[key], phase.plan, self.book)
+            yield f"+{key}", item, quantity_of(item.price, seats=phase.seats, add_ons=number)
+
+    def yearly(self, name: str, item: Item, count: int, day: date) -> Decimal:
+        """Return what so many cost a year, by the version of the price that is in force on `day`."""
+        dated = [change.starts_on for change in item.price.changes if change.starts_on <= day]
+        key = (name, count, dated[-1] if dated else date.min)
+        if key not in self._yearly:
+            price = item.price.on(day)
+            if price.cadence == "billing" and price.annual is None:
+                self._yearly[key] = times(amount(price, Decimal(count)), Decimal(TERM_MONTHS))
+            else:
+                self._yearly[key] = amount(price.annual or price, Decimal(count))
+        return self._yearly[key]
 
     def charge(self, phase: Phase, held: Held, kind: str, exact: Decimal, service: Period) -> None:
         """Charge what falls due on the first day of `service`, where that day is among those to bill."""
@@ -84,14 +111,14 @@ def dated_charges(
     now; the values of the others are `known` from an earlier walk.
     """
     since = periods[0].starts_on
-    walk = Walk(since, periods[-1].ends_on)
+    walk = Walk(book, since, periods[-1].ends_on)
     due_plans = [key for key in book.plans if key != CATALOG and _falls_due(key, book)]
     dated = phases.filter(pl.col("plan").is_in(due_plans) | (pl.col("billing") == "year"))
     renews = pl.col("anchor_on").dt.month().is_in([period.starts_on.month for period in periods])
     moves = (pl.col("starts_on") >= since) | pl.col("ends_on").is_not_null() | renews
     for subscription in dated.filter(moves)["subscription"].unique().sort():
         walk.values[subscription] = []
-        _walk_life(subscriptions.phases[subscription], book, walk)
+        _walk_life(subscriptions.phases[subscription], walk)
     for subscription in dated["subscription"].unique().sort():
         if subscription not in walk.values:
             walk.values[subscription] = known[subscription]
@@ -130,7 +157,7 @@ def _falls_due(plan_key: str, book: PriceBook) -> bool:
     return any(price.cadence != "billing" for price in prices)
 
 
-def _walk_life(phases: Sequence[Phase], book: PriceBook, walk: Walk) -> None:
+def _walk_life(phases: Sequence[Phase], walk: Walk) -> None:
     """Walk through one subscription's phases in order."""
     held: dict[str, Held] = {}
     charged_once: set[str] = set()
@@ -141,9 +168,9 @@ def _walk_life(phases: Sequence[Phase], book: PriceBook, walk: Walk) -> None:
         if phase.starts_on >= walk.until:
             break
         if not phase.trial:
-            _charge_once(phase, book, walk, charged_once)
+            _charge_once(phase, walk, charged_once)
             for day in _moments(phase, walk.until):
-                _settle(before or phase, phase, day, _wanted(phase, book, day), held, walk)
+                _settle(before or phase, phase, day, held, walk)
         before = phase
     if before is not None:
         _release(before, held, list(held), before.ends_on, walk)
@@ -159,10 +186,9 @@ def _moments(phase: Phase, until: date) -> Iterator[date]:
         term = term_of(phase.anchor_on, term.ends_on)
 
 
-def _settle(
-    before: Phase, phase: Phase, day: date, wanted: dict[str, Held], held: dict[str, Held], walk: Walk
-) -> None:
+def _settle(before: Phase, phase: Phase, day: date, held: dict[str, Held], walk: Walk) -> None:
     """Credit what ends in mid-term, charge what begins; at the start of a term, charge all of it anew."""
+    wanted = _wanted(phase, walk, day)
     starts_term = all(price.term.starts_on == day for price in wanted.values())
     for key, old in list(held.items()):
         new = wanted.get(key)
@@ -195,36 +221,19 @@ def _release(phase: Phase, held: dict[str, Held], keys: list[str], day: date | N
         walk.values[phase.subscription].append(value)
 
 
-def _wanted(phase: Phase, book: PriceBook, day: date) -> dict[str, Held]:
+def _wanted(phase: Phase, walk: Walk, day: date) -> dict[str, Held]:
     """Return the yearly prices that a phase pays on `day`, for the term that holds it."""
     term = term_of(phase.anchor_on, day)
     wanted = {}
-    for name, item, count in _items(phase, book):
+    for name, item, count in walk.items(phase):
         if item.price.cadence == "year" or (item.price.cadence == "billing" and phase.billing == "year"):
-            yearly = _yearly(item, count, day)
-            wanted[name] = Held(item, phase.plan, count, yearly, day, term)
+            wanted[name] = Held(item, phase.plan, count, walk.yearly(name, item, count, day), day, term)
     return wanted
 
 
-def _yearly(item: Item, count: int, day: date) -> Decimal:
-    price = item.price.on(day)
-    if price.cadence == "billing" and price.annual is None:
-        return times(amount(price, Decimal(count)), Decimal(TERM_MONTHS))
-    return amount(price.annual or price, Decimal(count))
-
-
-def _items(phase: Phase, book: PriceBook) -> Iterator[tuple[str, Item, int]]:
-    """Yield each price of a phase with a name that is its own across plans, and how many it counts."""
-    for item in plan_items(phase.plan, book):
-        yield f"{phase.plan}.{item.key}", item, quantity_of(item.price, seats=phase.seats)
-    for key, number in phase.add_ons:
-        item = add_on_item(key, book.add_ons[key], phase.plan, book)
-        yield f"+{key}", item, quantity_of(item.price, seats=phase.seats, add_ons=number)
-
-
-def _charge_once(phase: Phase, book: PriceBook, walk: Walk, charged: set[str]) -> None:
+def _charge_once(phase: Phase, walk: Walk, charged: set[str]) -> None:
     """Charge the one-time prices of a plan on the first paid day that a subscription is on it."""
-    for name, item, count in _items(phase, book):
+    for name, item, count in walk.items(phase):
         if item.price.cadence == "once" and name not in charged:
             charged.add(name)
             day = phase.starts_on

@@ -18,6 +18,9 @@ from pydantic import BaseModel, ValidationError
 FILE_BYTES_MAX = 4_000_000
 """A price book or scenario of more than 4 MB is a mistake (the largest real one here has 60 kB)."""
 
+_WORDS_MAX = 12
+"""How many known words a remedy lists."""
+
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -83,7 +86,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(word, words, n=1)
     if near:
         return f"did you mean {near[0]!r}?"
-    return f"known: {', '.join(words[:12])}{', ...' if len(words) > 12 else ''}" if words else ""
+    shown = [*words[:_WORDS_MAX], *(["..."] if len(words) > _WORDS_MAX else [])]
+    return f"known: {', '.join(shown)}" if words else ""
 
 
 def _problem(model: type[BaseModel], item: Any, place: str) -> Problem:

@@ -4,8 +4,8 @@ A fact records behaviour, never an amount that a price book derives: "the invoic
 days", not "$1,015 was paid". Prices that others set (a partner's own sales, what an advert cost) are facts.
 Facts name plans, add-ons, courses and offerings by key; what a key costs is the price book's business.
 
-One event kind is one NamedTuple and one line in `EVENTS`. The envelope's `subject` is the account that a fact is
-about (the partner's own account for partners); usage names the subscription that used.
+One event kind is one NamedTuple and one line in `EVENTS`. The envelope's `subject` is the account that a
+fact is about (the partner's own account for partners); usage names the subscription that used.
 """
 
 import json

@@ -16,9 +16,9 @@ LEVELS = ("max", "latest")
 class Meter(BaseModel):
     """A way to count events: by default the usage recorded under the meter's own name.
 
-    `event` counts business facts of that type instead; `quantity` names the field to add up (each event counts
-    1 without it) and `dimensions` the fields, or keys of the usage's dimensions, to keep apart. Aggregations:
-    sum, count, max, latest (by time, then position), unique_count (of the dimension `of`).
+    `event` counts business facts of that type instead; `quantity` names the field to add up (each event
+    counts 1 without it) and `dimensions` the fields, or keys of the usage's dimensions, to keep apart.
+    Aggregations: sum, count, max, latest (by time, then position), unique_count (of the dimension `of`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,7 +1,7 @@
 """Usage: how much of each meter each phase of a subscription used in each month.
 
-One GROUP BY reads the log and gives one row for each (subject, phase, meter, dimensions, month), so that prices
-never see single events, and another price book needs no second reading.
+One GROUP BY reads the log and gives one row for each (subject, phase, meter, dimensions, month), so that
+prices never see single events, and another price book needs no second reading.
 """
 
 from collections.abc import Mapping, Sequence
@@ -69,8 +69,9 @@ def measure(
 def _pieces(spans: pl.DataFrame, periods: Sequence[Period]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Cut each subject's months at the bounds of its phases: (subject, month, segment, phase_no[, bound]).
 
-    The first frame holds the months that one phase covers whole: they have one segment, number 0. In the second,
-    segment 0 runs from the start of the month to the first bound inside it, segment n from the nth bound on.
+    The first frame holds the months that one phase covers whole: they have one segment, number 0. In the
+    second, segment 0 runs from the start of the month to the first bound inside it, segment n from the nth
+    bound on.
     """
     months = pl.DataFrame(
         [(period.starts_on, period.starts_at, period.ends_at) for period in periods],
@@ -149,8 +150,8 @@ def _facts_query(key: str, meter: Meter) -> str:
         subject = "json_extract_string(data, '$.subscription')"
     quantity = f"json_extract_string(data, '$.{meter.quantity}')" if meter.quantity else "1"
     item = f"json_extract_string(data, '$.{meter.of}')" if meter.of else "null"
-    return f"""select {subject}, {_text(key)}, occurred_at, {quantity}::decimal(38, 12), data, position, {item}
-        from facts where type = {_text(meter.event)}"""
+    columns = f"{subject}, {_text(key)}, occurred_at, {quantity}::decimal(38, 12), data, position, {item}"
+    return f"select {columns} from facts where type = {_text(meter.event)}"
 
 
 def _dimensions(meters: Mapping[str, Meter]) -> str:

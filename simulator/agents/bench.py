@@ -112,24 +112,28 @@ class Bench(BaseResource[Release, Ask]):
 
     def _do_get(self, event: Ask) -> bool:
         """Serve a request if possible; those after it in the queue may be looked at in any case."""
-        if event.asked_on < self.today:
+        today = self.today
+        if event.asked_on < today and (self.idle or event.gives_up_on <= today):
             found = self._find(event.team)
             is_complete = len(found) == sum(event.team.values())
-            if is_complete or event.gives_up_on <= self.today:
+            if is_complete or event.gives_up_on <= today:
                 team = found if is_complete else []
                 self.idle = [person for person in self.idle if person not in team]
                 event.succeed(team)
-            elif self.today - event.asked_on >= self.patience:
+            elif today - event.asked_on >= self.patience:
                 self._held += found
         return True
 
     def _find(self, wanted: dict[str, int]) -> list[Consultant]:
         """Return those of a team who are free and not held, the longest free first."""
+        today, left = self.today, dict(wanted)
         team: list[Consultant] = []
-        for role, count in wanted.items():
-            free = [person for person in self.idle if person.role == role and self._is_free(person)]
-            team += free[:count]
+        for person in self.idle:
+            if person.free_on > today:
+                break  # the idle are sorted by it
+            if left.get(person.role) and today < person.leaves_on and person not in self._held:
+                left[person.role] -= 1
+                team.append(person)
+                if len(team) == sum(wanted.values()):
+                    break
         return team
-
-    def _is_free(self, person: Consultant) -> bool:
-        return person.free_on <= self.today < person.leaves_on and person not in self._held
