@@ -116,7 +116,7 @@ VIEWS: dict[str, View] = {
     ),
     "trace": View(
         "From a posting back: its entry, the invoice line that caused it, the usage that the line rates; the "
-        "events behind it are those of the same subject, meter and month (in usage_events, or in events for facts).",
+        "events behind it are those of the same subject, meter and month (in usage_events; facts in events).",
         """
         select p.entry, p.posting_no, p.ledger_account, p.amount as posted, l.invoice, l.line_no, l.account,
             l.subscription, l.plan, l.price, l.kind, l.quantity as line_quantity, l.allowance, l.exact,

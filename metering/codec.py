@@ -27,8 +27,8 @@ def encode_all(facts: Sequence[Event]) -> pl.Series:
     for place, fact in enumerate(facts):
         places.setdefault(type(fact.data), []).append(place)
     parts = [_encode_kind(kind, [facts[place].data for place in where]) for kind, where in places.items()]
-    if not parts:
-        return pl.Series(dtype=pl.String)
+    if len(parts) <= 1:
+        return parts[0] if parts else pl.Series(dtype=pl.String)
     order = pl.Series([place for where in places.values() for place in where])
     return pl.concat(parts).gather(order.arg_sort())
 

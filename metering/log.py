@@ -18,11 +18,13 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import polars as pl
 
+from metering import garbage
 from metering.codec import decode_all, encode_all
 from metering.document import problem
 from metering.event import TYPES, Event, UsageRecorded
@@ -146,29 +148,8 @@ class Log:
         Problems where the month is not the next one or an event lies outside of it: nothing is written then.
         """
         self._check_month(period)
-        facts, single = _separate(facts)
-        usage = pl.concat([usage, single]) if len(single) else usage
-        _check_times(period, facts, usage)
-        if self._identities is None:
-            self._identities = Identities([fact.event for fact in self.facts()], self.usage_files())
-        facts, copies, refused = self._identities.new_facts(facts)
-        usage, more_copies, more_refused = self._identities.new_usage(usage, self.usage_files())
-        first = self.blocks[-1].next_position if self.blocks else 0
-        frame = _fact_frame(facts, first)
-        usage = usage.sort("occurred_at", "source", "id").with_row_index(
-            "position", offset=first + len(facts)
-        )
-        usage = usage.with_columns(pl.col("position").cast(pl.Int64), recorded_at=pl.col("occurred_at"))
-        hashes = (_write(frame, self._path("events", period)), _write(usage, self._path("usage", period)))
-        for row in refused + more_refused:
-            _append_line(self.directory / "refused.jsonl", {"month": period.label, **row._asdict()})
-        duplicates, conflicts = copies + more_copies, len(refused) + len(more_refused)
-        block = Block(period.label, first, len(facts), len(usage), duplicates, conflicts, *hashes, head="")
-        block = block._replace(head=_head(self.head, block))
-        _append_line(self.directory / "chain.jsonl", block._asdict())
-        self.blocks.append(block)
-        self._facts[period.label] = [Fact(first + number, event) for number, event in enumerate(facts)]
-        return block
+        with garbage.kept():
+            return self._append(period, facts, usage)
 
     def facts(self, periods: Sequence[Period] | None = None) -> list[Fact]:
         """Return the business facts of some months (all by default), in the order of their positions."""
@@ -225,6 +206,31 @@ class Log:
     def _path(self, name: str, period: Period) -> Path:
         return self.directory / name / f"{period.label}.parquet"
 
+    def _append(self, period: Period, events: Iterable[Event], usage: pl.DataFrame) -> Block:
+        facts, single = _separate(events)
+        usage = pl.concat([usage, single]) if len(single) else usage
+        _check_times(period, facts, usage)
+        if self._identities is None:
+            self._identities = Identities([fact.event for fact in self.facts()], self.usage_files())
+        facts, copies, refused = self._identities.new_facts(facts)
+        usage, more_copies, more_refused = self._identities.new_usage(usage, self.usage_files())
+        first = self.blocks[-1].next_position if self.blocks else 0
+        frame = _fact_frame(facts, first)
+        usage = usage.sort("occurred_at", "source", "id").with_row_index(
+            "position", offset=first + len(facts)
+        )
+        usage = usage.with_columns(pl.col("position").cast(pl.Int64), recorded_at=pl.col("occurred_at"))
+        hashes = (_write(frame, self._path("events", period)), _write(usage, self._path("usage", period)))
+        for row in refused + more_refused:
+            _append_line(self.directory / "refused.jsonl", {"month": period.label, **row._asdict()})
+        duplicates, conflicts = copies + more_copies, len(refused) + len(more_refused)
+        block = Block(period.label, first, len(facts), len(usage), duplicates, conflicts, *hashes, head="")
+        block = block._replace(head=_head(self.head, block))
+        _append_line(self.directory / "chain.jsonl", block._asdict())
+        self.blocks.append(block)
+        self._facts[period.label] = [Fact(first + number, event) for number, event in enumerate(facts)]
+        return block
+
     def _facts_of(self, period: Period) -> list[Fact]:
         if period.label not in self._facts:
             frame = self.fact_frame([period])
@@ -256,7 +262,11 @@ def _separate(events: Iterable[Event]) -> tuple[list[Event], pl.DataFrame]:
             )
         else:
             facts.append(event)
-    facts.sort(key=event_order)
+    if any(
+        one.occurred_at >= other.occurred_at and event_order(one) > event_order(other)
+        for one, other in pairwise(facts)
+    ):
+        facts.sort(key=event_order)
     return facts, pl.DataFrame(usage, schema=USAGE_SCHEMA, orient="row")
 
 
