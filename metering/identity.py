@@ -43,8 +43,10 @@ class Identities:
             return list(facts), 0, []
         new, duplicates, conflicts = [], 0, []
         for event in facts:
-            kept = self._facts.setdefault((event.source, event.id), event)
-            if kept is event:
+            name = (event.source, event.id)
+            kept = self._facts.get(name)
+            if kept is None:
+                self._facts[name] = event
                 new.append(event)
             elif kept[:5] == event[:5]:  # all but the instant at which it became known
                 duplicates += 1

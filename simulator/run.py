@@ -144,15 +144,20 @@ def simulate(
         publication.write(PRICES, loaded.prices_path.read_bytes())
         log, ledger = Log.create(made / LOG), Ledger.create(made / LEDGER)
         world = World(scenario, book, seed=scenario.seed)
-        ended = live(
-            world,
-            scenario=scenario,
-            book=book,
-            log=log,
-            ledger=ledger,
-            progress=progress,
-            stopping=stopping,
-        )
+        try:
+            ended = live(
+                world,
+                scenario=scenario,
+                book=book,
+                log=log,
+                ledger=ledger,
+                progress=progress,
+                stopping=stopping,
+            )
+        except KeyboardInterrupt:
+            raise Stopped(made, log.periods) from None
+        finally:
+            gc.unfreeze()
         if not ended:
             ledger.connection.close()
             (made / LEDGER).unlink()  # it is empty until the books are closed; the log is what counts

@@ -31,10 +31,10 @@ class Summary(NamedTuple):
 
 def summarise(ledger: DuckDBPyConnection, currency: str, years: Sequence[Any]) -> Summary:
     """Gather a run's figures from its ledger; `years` are the targets of its scenario."""
-    months = metrics.monthly(ledger)
+    committed = ledger.execute("select closing from mrr_by_month order by month").fetchall()
     return Summary(
         metrics.summary(ledger),
-        months["committed_mrr"].to_list(),
+        [amount for (amount,) in committed],
         targets.compare(ledger, expected(years)),
         currency,
     )
@@ -112,6 +112,8 @@ def _show_years(screen: Console, summary: Summary) -> None:
             *(figure(name, row[name], summary.currency) for name in YEARS),
         )
     screen.print(table)
+    if not summary.mrr:
+        return
     curve = sparkline([float(amount) for amount in summary.mrr])
     first, last = (whole_money_text(summary.mrr[n], summary.currency) for n in (0, -1))
     screen.print(Text.assemble("\n  committed MRR  ", (first, "dim"), "  ", (curve, "green"), "  ", last))

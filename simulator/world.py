@@ -37,7 +37,10 @@ FACTS_MAX = 500_000
 
 
 class Bill(NamedTuple):
-    """What an account hears of its invoice for a month (`2026-03`)."""
+    """What an account hears of its invoice for a month (`2026-03`).
+
+    `usage_total` is what the usage of its subscriptions costs, without what it ordered by the piece.
+    """
 
     account: str
     month: str
@@ -215,11 +218,11 @@ class World:
         gc.disable()  # agents and facts are no cyclic garbage; searching them takes a third of the time
         try:
             self.clock.run(until=last)
+            facts, self._facts = self._facts, []
+            return Lived(_in_order(facts), self.traffic.draw(max(first, 0), last))
         finally:
             if collecting:
                 gc.enable()
-        facts, self._facts = self._facts, []
-        return Lived(_in_order(facts), self.traffic.draw(max(first, 0), last))
 
     def _new_day(self, day: int) -> simpy.Event:
         if not isinstance(day, int):

@@ -36,7 +36,7 @@ class Account:
         self.held: dict[str, Subscription] = {}
         self.known: dict[str, Subscription] = {}
         self.bill: Bill | None = None
-        self.usual_bill = 0.0
+        self.usual_usage: float | None = None
         self.shocked_until = -1
         self.is_lost = False
         self.never_pays = agent.chance.bernoulli("never pays", p=self.habits.conversion.never)

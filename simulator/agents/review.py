@@ -43,16 +43,20 @@ def review(account: Account) -> list[Act]:
 
 
 def meet_bill(account: Account) -> Iterator[Act]:
-    """Compare the last bill with the usual one; a shock may lead to something."""
+    """Compare what the last bill asks for use with what is usual; a shock may lead to something.
+
+    Fees are no surprise: the customer chose its seats, its add-ons and its plan.
+    """
     bill, account.bill = account.bill, None
     if bill is None or not account.held:
         return
-    paid = sum(one.fee() for one in account.held.values()) + float(bill.usage_total)
-    habits, usual, month = account.habits.shock, account.usual_bill or paid, account.world.month
-    account.usual_bill = habits.memory * usual + (1.0 - habits.memory) * paid
-    if paid > usual * (1.0 + habits.above):
+    habits, month, used = account.habits.shock, account.world.month, float(bill.usage_total)
+    usual = used if account.usual_usage is None else account.usual_usage
+    account.usual_usage = habits.memory * usual + (1.0 - habits.memory) * used
+    fees = sum(one.fee() for one in account.held.values())
+    if fees + used > (fees + usual) * (1.0 + habits.above):
         account.shocked_until = month + SHOCK_MONTHS
-    chance = decision.reaction(habits, bill=paid, usual=usual)
+    chance = decision.reaction(habits, bill=fees + used, usual=fees + usual)
     draw, way = account.agent.chance.octet("shock", month)[:2]
     day = day_of(account.world, draw, chance)
     if day is not None:

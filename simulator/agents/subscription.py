@@ -139,8 +139,8 @@ class Subscription:
 
     def pressure(self) -> float:
         """Return the largest share of an allowance or limit that is used; 0 where there is none."""
-        day, seats_max = self.world.date(), self.limit(self.plan, SEATS)
-        shares = [self.seats / seats_max if seats_max else 0.0]
+        day, seats_max = self.world.date(), self.limit(self.plan, SEATS) or 0.0
+        shares = [self.seats / seats_max if seats_max > 1 else 0.0]  # nobody is pressed to be more than one
         for meter, level in self.use().items():
             limit = self.limit(self.plan, meter)
             included = limit or self.quotes.allowance(self.plan, meter, day, seats=self.seats)

@@ -15,7 +15,7 @@ from simulator.progress import Progress
 from simulator.publication import RUNS, check_name
 from simulator.run import Finished, Stopped, simulate
 from simulator.scenario import Scenario
-from simulator.values import duration_text, to_json
+from simulator.values import to_json
 
 INTERRUPTED = 130
 """The exit code of a run that was stopped: what shells expect of Ctrl-C."""
@@ -135,7 +135,7 @@ def _say_finished(finished: Finished, lived: Scenario, title: str, *, seconds: f
     log = finished.manifest["log"]
     events = log["facts"] + log["usage"]
     screen.print(
-        f"\n  {events:,} events in {duration_text(seconds)} min, {len(finished.verdicts)} checks hold, "
+        f"\n  {events:,} events in {seconds:.1f} s, {len(finished.verdicts)} checks hold, "
         f"published as {finished.out}\n"
     )
     summary.show_next(screen, finished.out)

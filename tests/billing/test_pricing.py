@@ -140,7 +140,7 @@ def rates(draw: st.DrawFn, models: Sequence[str] = get_args(Model)) -> Rate:
     if model in ("graduated", "volume"):
         edges = sorted(draw(st.sets(st.decimals("0.000001", 10**6, places=6), max_size=5)))
         fees = st.sampled_from(["0", "0", "12.34"])
-        return rate(model, None, *[(edge and str(edge), draw(money), draw(fees)) for edge in [*edges, None]])
+        return rate(model, None, *[(bound, draw(money), draw(fees)) for bound in [*map(str, edges), None]])
     if model == "flat":
         return rate("flat", flat_fee=draw(money))
     size = {"package_size": draw(st.decimals("0.001", 10**5, places=3))} if model == "package" else {}
@@ -162,7 +162,8 @@ def test_the_documents_prices(what: str, quantity: str, included: str, expected:
           ("connector", 2, 0)], "1007.50"),
         ([("Managed Professional", 1, 0), ("Managed storage", 80, 50), ("Managed compute", 10, 8),
           ("Managed calls", 200_000, 150_000)], "1184.00"),
-        ([("Managed Professional", 1, 0), ("Managed storage", 500, 50), ("Managed compute", 32, 8)], "5074.00"),
+        ([("Managed Professional", 1, 0), ("Managed storage", 500, 50), ("Managed compute", 32, 8)],
+         "5074.00"),
     ],
 )  # fmt: skip
 def test_the_worked_invoices(bill: list[tuple[str, int, int]], expected: str) -> None:
@@ -359,7 +360,7 @@ def test_the_callers_decimal_context_changes_nothing(
 def test_the_steps_of_an_explanation_add_up(
     rate: Rate, quantity: Decimal, before: Decimal, allowance: Decimal
 ) -> None:
-    """Amounts add up to the charge exactly; units and included units to the quantity where units are counted."""
+    """Amounts add up to the charge exactly; units, with those included, to the quantity."""
     steps = explain(rate, quantity, before=before, allowance=allowance)
 
     assert charge(rate, quantity, before=before, allowance=allowance) == sum(step.amount for step in steps)

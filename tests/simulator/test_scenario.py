@@ -102,6 +102,7 @@ def test_three_companies_are_built_in() -> None:
     ]
 
 
+MAIN = "scenario.toml: agents.customers.small.products.main"
 MISTAKES: list[tuple[str, str, list[str]]] = [
     ("churn = 0.1", "churm = 0.1", [
         "scenario.toml: agents.customers.small.churn: is missing; add it",
@@ -114,16 +115,16 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "scenario.toml: agents.custommers: unknown key; did you mean 'customers'?",
     ]),
     ('"free", "pro"]', '"free", "proo"]', [
-        "scenario.toml: agents.customers.small.products.main.plans: no plan 'proo'; did you mean 'pro'?",
+        f"{MAIN}.plans: no plan 'proo'; did you mean 'pro'?",
     ]),
     ("uses.calls", "uses.cals", [
-        "scenario.toml: agents.customers.small.products.main.uses: no meter 'cals'; did you mean 'calls'?",
+        f"{MAIN}.uses: no meter 'cals'; did you mean 'calls'?",
     ]),
     ("add_ons.extra", "add_ons.xtra", [
-        "scenario.toml: agents.customers.small.products.main.add_ons: no add-on 'xtra'; did you mean 'extra'?",
+        f"{MAIN}.add_ons: no add-on 'xtra'; did you mean 'extra'?",
     ]),
     ('free = "free"', 'free = "fre"', [
-        "scenario.toml: agents.customers.small.products.main: no plan of this product 'fre'; did you mean 'free'?",
+        f"{MAIN}: no plan of this product 'fre'; did you mean 'free'?",
     ]),
     ("[segments.small]", "[segments.smalll]", [
         "scenario.toml: agents.customers.small: no segment 'small'; did you mean 'smalll'?",

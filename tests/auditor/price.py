@@ -1,0 +1,105 @@
+"""The auditor's prices: small steps in plain Decimal, from nothing of the product but the form of a rate."""
+
+import math
+from datetime import date
+from decimal import (
+    ROUND_DOWN,
+    ROUND_HALF_EVEN,
+    ROUND_HALF_UP,
+    ROUND_UP,
+    Context,
+    Decimal,
+    localcontext,
+)
+from fractions import Fraction
+
+from billing.price_book import Price, PriceBook, Rate
+
+WIDE = Context(prec=90, rounding=ROUND_HALF_EVEN)
+"""No sum or product of the auditor is ever cut."""
+
+PLACES = {"JPY": 0, "USD": 2, "EUR": 2, "KWD": 3}
+MODES = {"half_up": ROUND_HALF_UP, "half_even": ROUND_HALF_EVEN, "up": ROUND_UP, "down": ROUND_DOWN}
+ZERO = Decimal(0)
+
+
+def twelve(number: Decimal) -> Decimal:
+    """Keep 12 decimals, half to even, as after each product and quotient."""
+    return number.quantize(Decimal("1e-12"), ROUND_HALF_EVEN)
+
+
+def part(amount: Decimal, days: int, of: int) -> Decimal:
+    """The part of an amount that falls on some days of a span."""
+    return twelve(twelve(amount * days) / of)
+
+
+def cents(amount: Decimal, book: PriceBook) -> Decimal:
+    """Round to the currency as the book's conventions say."""
+    return amount.quantize(Decimal(1).scaleb(-PLACES[book.currency]), MODES[book.conventions.rounding])
+
+
+def cost(rate: Rate, quantity: Decimal) -> Decimal:
+    """What the first `quantity` units cost."""
+    with localcontext(WIDE):
+        if quantity <= 0:
+            return ZERO
+        if rate.model == "flat":
+            return rate.flat_fee or ZERO
+        if rate.model == "package":
+            started = math.ceil(Fraction(quantity) / Fraction(rate.package_size or 1))
+            return twelve(started * (rate.unit_price or ZERO))
+        if rate.model == "graduated":
+            return walk(rate, quantity)
+        if rate.model == "volume":
+            return reach(rate, quantity)
+        return twelve(quantity * (rate.unit_price or ZERO))
+
+
+def walk(rate: Rate, quantity: Decimal) -> Decimal:
+    """Count the units of each tier by walking through them: one by one, or in a thousand steps if many."""
+    units = [ZERO for _ in rate.tiers]
+    stride = max(Decimal(1), twelve(quantity / 1000))
+    done = ZERO
+    while done < quantity:
+        number = next(n for n, tier in enumerate(rate.tiers) if tier.up_to is None or done < tier.up_to)
+        after = min(done + stride, quantity, rate.tiers[number].up_to or quantity)
+        units[number] += after - done
+        done = after
+    counted = zip(units, rate.tiers, strict=True)
+    return sum((twelve(q * tier.unit_price) + tier.flat_fee for q, tier in counted if q), ZERO)
+
+
+def reach(rate: Rate, quantity: Decimal) -> Decimal:
+    """Price all units by the one tier that the total reaches."""
+    for tier in rate.tiers:
+        if tier.up_to is None or quantity <= tier.up_to:
+            return twelve(quantity * tier.unit_price) + tier.flat_fee
+    raise AssertionError(f"{quantity} has no tier")
+
+
+def version(price: Price, day: date) -> tuple[Rate, Rate | None, Decimal]:
+    """The rate, the annual rate and the allowance in force on a day."""
+    rate: Rate = price
+    annual, allowance = price.annual, price.allowance
+    for change in price.changes:
+        if change.starts_on <= day:
+            rate, annual = change, change.annual or annual
+            allowance = allowance if change.allowance is None else change.allowance
+    return rate, annual, allowance
+
+
+def share_out(whole: Decimal, weights: list[Decimal], book: PriceBook) -> list[Decimal]:
+    """Split a rounded amount by weight: first whole smallest units, then one to each largest remainder."""
+    smallest = Decimal(1).scaleb(-PLACES[book.currency])
+    if whole < 0:
+        return [-share for share in share_out(-whole, weights, book)]
+    if whole == 0:
+        return [ZERO for _ in weights]
+    all_weights = sum(map(Fraction, weights))
+    exact = [Fraction(whole) / Fraction(smallest) * Fraction(weight) / all_weights for weight in weights]
+    units = [math.floor(share) for share in exact]
+    while sum(units) * smallest < whole:
+        # `max` takes the first of equals; who has got his rounding up has a negative remainder.
+        neediest = max(range(len(units)), key=lambda number: exact[number] - units[number])
+        units[neediest] += 1
+    return [number * smallest for number in units]

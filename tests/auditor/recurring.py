@@ -1,0 +1,103 @@
+"""The auditor's recurring prices: monthly in arrears, yearly in advance, once."""
+
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from billing.price_book import PriceBook
+from metering.period import Period
+from tests.auditor.life import ONE_DAY, Day
+from tests.auditor.line import Item, Line, first, is_yearly, items, line_of, phases, year_of
+from tests.auditor.price import cents, cost, part, twelve, version
+
+
+class Paid(NamedTuple):
+    """A yearly price that is paid for a term."""
+
+    item: Item
+    yearly: Decimal
+    starts_on: date
+    ends_on: date
+
+    def rest(self, day: date) -> Decimal:
+        """What of the year's amount falls on the days from `day` on."""
+        return part(self.yearly, (self.ends_on - day).days, (self.ends_on - self.starts_on).days)
+
+
+def monthly(name: str, days: dict[date, Day], book: PriceBook, months: list[Period]) -> Iterator[Line]:
+    """In arrears, for each phase its days of the month."""
+    for month in months:
+        for today, starts_on, ends_on in phases(days, month):
+            for item in items(today, book):
+                if today.trial or item.price.cadence == "once" or is_yearly(item, today):
+                    continue
+                amount = cost(version(item.price, month.starts_on)[0], item.quantity)
+                if item.price.prorate is not False:
+                    amount = part(amount, (ends_on - starts_on).days, month.days)
+                span = starts_on, ends_on
+                yield line_of(name, today, item, kind="recurring", span=span, amount=cents(amount, book))
+
+
+def yearly(name: str, days: dict[date, Day], book: PriceBook) -> tuple[list[Line], dict[date, list[Paid]]]:
+    """In advance, day by day: bought at the start of a term, credited and bought anew at a change within it.
+
+    Also returns what is paid for on each day.
+    """
+    lines: list[Line] = []
+    paid: dict[tuple[str, str], Paid] = {}
+    paid_on: dict[date, list[Paid]] = {}
+    for day, today in days.items():
+        yesterday = days.get(day - ONE_DAY)
+        if yesterday is None:
+            paid = {}  # it was cancelled, and what was left of the year is not refunded
+        paid = {place: kept for place, kept in paid.items() if kept.ends_on > day}
+        starts_on, ends_on = year_of(today.anchor, day)
+        if not today.trial and (day == starts_on or yesterday is None or yesterday.phase != today.phase):
+            due = [item for item in items(today, book) if is_yearly(item, today)]
+            wanted = {(i.plan, i.key): Paid(i, a_year(i, day), starts_on, ends_on) for i in due}
+            for place in dict.fromkeys([*paid, *wanted]):
+                old, new = paid.get(place), wanted.get(place)
+                if old and new and stays(old, new):
+                    wanted[place] = old._replace(item=new.item)
+                    continue
+                for kind, sign, bought in (("credit", -1, old), ("recurring", 1, new)):
+                    if bought:
+                        span, amount = (day, bought.ends_on), cents(sign * bought.rest(day), book)
+                        lines.append(line_of(name, today, bought.item, kind=kind, span=span, amount=amount))
+            paid = wanted
+        paid_on[day] = list(paid.values())
+    return lines, paid_on
+
+
+def a_year(item: Item, day: date) -> Decimal:
+    """What a whole year costs at the prices of this day."""
+    rate, annual, _ = version(item.price, day)
+    if item.price.cadence == "year":
+        return cost(rate, item.quantity)
+    return cost(annual, item.quantity) if annual else twelve(12 * cost(rate, item.quantity))
+
+
+def stays(old: Paid, new: Paid) -> bool:
+    """Whether what is paid simply goes on.
+
+    Our reading: a year that is paid keeps its price until its quantity changes or the year ends. One that a
+    new anchor cuts short is credited and bought anew: nobody pays twice for the same days.
+    """
+    same = old.item.quantity == new.item.quantity or old.yearly == new.yearly
+    return same and (old.starts_on, old.ends_on) == (new.starts_on, new.ends_on)
+
+
+def once(name: str, days: dict[date, Day], book: PriceBook) -> Iterator[Line]:
+    """On the day when the subscription first comes to the plan.
+
+    Our reading: a trial is free, so who starts with one pays on the first day after it.
+    """
+    seen: set[tuple[str, str]] = set()
+    for day, today in days.items():
+        for item in items(today, book):
+            if item.price.cadence == "once" and not today.trial and (item.plan, item.key) not in seen:
+                seen.add((item.plan, item.key))
+                amount = cost(version(item.price, first(day))[0], item.quantity)
+                span = day, day + ONE_DAY
+                yield line_of(name, today, item, kind="once", span=span, amount=cents(amount, book))

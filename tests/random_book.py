@@ -1,0 +1,212 @@
+"""Random price books: every model, window, cadence, add-on, discount, commitment and shape of agreement."""
+
+import json
+import random
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from metering.period import Period
+
+MODELS = ("flat", "unit", "graduated", "volume", "package", "percentage")
+REGIONS = ("eu", "us", "asia")
+STREAMS = ("core", "extra", "services")
+METERS: dict[str, dict[str, Any]] = {
+    "calls": {"dimensions": ["region"]},
+    "visits": {"aggregation": "count"},
+    "people": {"aggregation": "unique_count", "of": "user"},
+    "storage": {"aggregation": "max"},
+    "cores": {"aggregation": "latest"},
+    "devices": {"event": "devices.shipped", "quantity": "devices", "dimensions": ["product"]},
+    "revenue": {"event": "partner_revenue.reported", "quantity": "amount"},
+    "places": {"event": "course.enrolled", "quantity": "participants", "dimensions": ["course", "format"]},
+    "orders": {"event": "order.placed", "quantity": "quantity", "dimensions": ["item"]},
+    "exams": {"event": "exam.sat", "dimensions": ["exam", "kind"]},
+    "hours": {"event": "hours.worked", "quantity": "hours", "dimensions": ["role"]},
+    "milestones": {"event": "milestone.delivered", "quantity": "share", "dimensions": ["offering", "size"]},
+}
+OF_SUBSCRIPTIONS = ("calls", "visits", "people", "storage", "cores", "devices", "revenue")
+OF_ACCOUNTS = ("places", "orders", "exams", "hours", "milestones")
+VALUES = {
+    "region": REGIONS,
+    "product": ("phone", "car"),
+    "course": ("basics", "advanced"),
+    "format": ("public", "private"),
+    "item": ("kit", "pack"),
+    "exam": ("developer",),
+    "kind": ("first", "retake"),
+    "role": ("junior", "senior"),
+    "offering": ("quick-start",),
+    "size": ("small", "large"),
+}
+
+
+def money(rng: random.Random, high: int = 500) -> Decimal:
+    """A price: mostly of whole or half units, sometimes with many decimals."""
+    number = Decimal(rng.randrange(1, high * 1000)) / 1000
+    return rng.choice([number, number.quantize(Decimal("0.01")), number.quantize(Decimal(1)), number / 1000])
+
+
+def rate(rng: random.Random, *, high: int = 500, size: int = 100) -> dict[str, Any]:
+    """The numbers of any price model."""
+    model = rng.choice(MODELS)
+    if model in ("graduated", "volume"):
+        edges = sorted(rng.sample(range(1, size * 4), rng.randrange(4)))
+        bounds = [Decimal(edge) / rng.choice((1, 2)) for edge in edges]
+        bounds = sorted(dict.fromkeys(bounds))
+        tiers = [{"up_to": bound, "unit_price": money(rng, high)} for bound in bounds]
+        tiers.append({"unit_price": money(rng, high)})
+        if rng.random() < 0.4:
+            rng.choice(tiers)["flat_fee"] = money(rng)
+        return {"model": model, "tiers": tiers}
+    if model == "flat":
+        return {"model": model, "flat_fee": money(rng)}
+    package = {"package_size": Decimal(rng.randrange(1, size * 2)) / 2} if model == "package" else {}
+    return {"model": model, "unit_price": money(rng, high), **package}
+
+
+@dataclass
+class Book:
+    """A price book in the making.
+
+    Some companies bill `by_year`; others change what they charge by the month, or count usage by its years.
+    """
+
+    rng: random.Random
+    months: list[Period]
+    by_year: bool
+    moot: bool
+
+    def write(self) -> dict[str, Any]:
+        """The whole book."""
+        rng = self.rng
+        plans = {f"plan-{number}": self.plan() for number in range(rng.randrange(2, 5))}
+        streams = sorted({plan["stream"] for plan in plans.values()})
+        book: dict[str, Any] = {
+            "name": "random",
+            "currency": rng.choice(["USD", "USD", "USD", "JPY", "KWD"]),
+            "conventions": {
+                "rounding": rng.choice(["half_up", "half_even", "up", "down"]),
+                "allowance": rng.choice(["prorated", "prorated", "full"]),
+            },
+            "meters": METERS,
+            "plans": plans,
+            "add_ons": {f"add-on-{n}": self.add_on(list(plans)) for n in range(rng.randrange(3))},
+            "discounts": {
+                "for-good": {"share": Decimal("0.15")},
+                "early": {"share": Decimal("0.333"), "months": 3},
+            },
+            "agreements": {f"agreement-{n}": self.agreement(streams) for n in range(rng.randrange(1, 4))},
+        }
+        if rng.random() < 0.8:
+            prices = {f"sale-{n}": self.usage(OF_ACCOUNTS) for n in range(rng.randrange(1, 4))}
+            plans["catalog"] = {"name": "catalog", "stream": "services", "prices": prices}
+        return book
+
+    def plan(self) -> dict[str, Any]:
+        """A plan with a few prices, and perhaps a commitment."""
+        rng = self.rng
+        prices = {f"base-{n}": self.recurring() for n in range(rng.randrange(3))}
+        prices |= {f"use-{n}": self.usage(OF_SUBSCRIPTIONS) for n in range(rng.randrange(4))}
+        plan = {"name": "plan", "stream": rng.choice(STREAMS), "prices": prices}
+        if rng.random() < 0.25:
+            plan["commitment"] = {"amount": money(rng, 50_000)}
+        return plan
+
+    def recurring(self, *, per: str = "") -> dict[str, Any]:
+        """A price for subscriptions, seats or add-ons."""
+        rng = self.rng
+        price = {**rate(rng, size=5), "per": per or rng.choice(["subscription", "seat"])}
+        price["cadence"] = "billing" if per else rng.choice(["billing", "billing", "billing", "year", "once"])
+        if price["cadence"] == "billing" and rng.random() < 0.3:
+            price["annual"] = rate(rng, high=5000, size=5)
+        if rng.random() < 0.3:
+            price["stream"] = rng.choice(STREAMS)
+        # What `prorate = false` and a new price mean for a year that is paid is not settled.
+        settled = self.moot or (price["cadence"] != "year" and not self.by_year)
+        if settled and rng.random() < 0.2:
+            price["prorate"] = False
+        if settled and rng.random() < 0.3:
+            price["changes"] = self.changes()
+        return price
+
+    def usage(self, meters: tuple[str, ...]) -> dict[str, Any]:
+        """A price of a meter."""
+        rng = self.rng
+        meter = rng.choice(meters)
+        level = meter in ("storage", "cores")
+        price = {**rate(rng, high=20), "meter": meter}
+        windows = ["period", "period", "life"] + (["year"] if self.moot or not self.by_year else [])
+        price["window"] = "period" if level else rng.choice(windows)
+        if rng.random() < 0.6:
+            price["allowance"] = Decimal(rng.randrange(300)) / rng.choice((1, 2, 7, 10))
+            price["allowance"] = round(price["allowance"], 6)
+            if rng.random() < 0.3 and (self.moot or price["window"] == "period"):
+                price["allowance_per"] = "seat"
+        dimensions = METERS[meter].get("dimensions", [])
+        if dimensions and rng.random() < 0.4:
+            price["group_by"] = rng.sample(dimensions, rng.randrange(1, len(dimensions) + 1))
+        if dimensions and rng.random() < 0.3:
+            name = rng.choice(dimensions)
+            price["where"] = {name: rng.choice([VALUES[name][0], list(VALUES[name][-2:])])}
+        if rng.random() < 0.3:
+            price["prorate"] = rng.random() < 0.5
+        if rng.random() < 0.3:
+            price["changes"] = self.changes(allowance=True)
+        return price
+
+    def changes(self, *, allowance: bool = False) -> list[dict[str, Any]]:
+        """One or two new versions of a price, in the middle of months or at their start."""
+        days = sorted(
+            {self.rng.choice(self.months).starts_on + timedelta(self.rng.choice((0, 0, 14))) for _ in "ab"}
+        )
+        changes = [{"starts_on": day, **rate(self.rng, high=50)} for day in days]
+        if allowance and self.rng.random() < 0.5:
+            changes[0]["allowance"] = Decimal(self.rng.randrange(100))
+        return changes
+
+    def add_on(self, plans: list[str]) -> dict[str, Any]:
+        """An add-on, for all plans unless what it costs on another plan may be moot."""
+        some = self.rng.sample(plans, self.rng.randrange(1, len(plans) + 1)) if self.moot else plans
+        return {"name": "add-on", "plans": some, "stream": "extra", "price": self.recurring(per="add_on")}
+
+    def agreement(self, streams: list[str]) -> dict[str, Any]:
+        """An agreement of any shape; partners earn shares."""
+        rng = self.rng
+        agreement: dict[str, Any] = {"model": "percentage", "unit_price": Decimal(rng.randrange(1, 40)) / 100}
+        if rng.random() < 0.6:
+            tiers = [{"up_to": Decimal(edge), "unit_price": Decimal("0.25")} for edge in (500, 2000)]
+            tiers = [*tiers, {"unit_price": Decimal("0.1")}]
+            agreement = {"model": rng.choice(["graduated", "volume"]), "tiers": tiers}
+        agreement["kind"] = rng.choice(["referral", "resale", "revenue_share", "royalty", "commission"])
+        agreement["per"] = rng.choice(["partner", "account"])
+        agreement["window"] = rng.choice(["life", "year", "period"])
+        if agreement["per"] == "account" and agreement["window"] == "year" and not self.moot:
+            agreement["window"] = "life"  # whether the year is the customer's or the partner's is not settled
+        if rng.random() < 0.4:
+            agreement["months"] = rng.randrange(1, 14)
+        if rng.random() < 0.4:
+            agreement["streams"] = [rng.choice(streams)]
+        return agreement
+
+
+def dump(table: dict[str, Any], path: str = "") -> str:
+    """Write TOML: plain values first, then a section for each table."""
+    plain = {key: value for key, value in table.items() if not isinstance(value, dict)}
+    text = "".join(f"{key} = {inline(value)}\n" for key, value in plain.items())
+    for key, value in table.items():
+        if isinstance(value, dict):
+            text += f"\n[{path}{key}]\n{dump(value, f'{path}{key}.')}"
+    return text
+
+
+def inline(value: Any) -> str:
+    """One TOML value."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {inline(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(inline, value)) + "]"
+    if isinstance(value, Decimal):
+        return f"{value:f}" if "." in f"{value:f}" else f"{value:f}.0"
+    return json.dumps(value) if isinstance(value, str | bool) else str(value)
