@@ -114,7 +114,8 @@ def _years_over(slices: pl.DataFrame, phases: pl.DataFrame, periods: Sequence[Pe
             month=pl.col("ends_on").dt.truncate("1mo"),
             year_starts_on=year_start(pl.col("anchor_on"), last_day),
         )
-        .join(months_of(periods), on="month", how="semi")
+        .drop("ends_on")
+        .join(months_of(periods).rename({"month_ends_on": "ends_on"}), on="month")
     )
     return pl.concat([full.select(columns), ended.select(columns)])
 

@@ -15,7 +15,7 @@ from billing import adjustments, invoice, rating
 from billing.lines import slices
 from billing.price_book import PriceBook
 from billing.recurring import monthly
-from billing.schema import as_table, polars_schema
+from billing.schema import as_table
 from billing.subscription import Subscriptions
 from billing.yearly import Value, dated_charges, yearly_value
 from metering.frame import empty
@@ -91,7 +91,9 @@ def bill_measured(
     phases = subscriptions.frame(since=periods[0].starts_on)
     parts = slices(phases, periods)
     usage, homeless = at_home(measured, phases)
-    rated = rating.rate(usage, parts, book, carried.windows)
+    on_trial = usage.join(phases.filter("trial"), on=["subscription", "phase_no"], how="semi")
+    paid_for = usage.join(on_trial, on=["subscription", "phase_no"], how="anti")
+    rated = rating.rate(paid_for, parts.filter(~pl.col("trial")), book, carried.windows)
     walk = dated_charges(subscriptions, phases, book, periods, carried.yearly)
     paid_monthly = monthly(parts, book)
     raw = pl.concat([paid_monthly.charges, walk.charge_frame(), rated.charges])
@@ -106,7 +108,7 @@ def bill_measured(
     return Billed(
         measured,
         usage,
-        _unrated(homeless, rated.unrated, book),
+        _unrated(homeless, on_trial, rated.unrated, book),
         lines,
         invoice.invoices(lines, book),
         pl.concat([paid_monthly.values, yearly_value(walk, periods)]),
@@ -132,14 +134,22 @@ def at_home(measured: pl.DataFrame, phases: pl.DataFrame) -> tuple[pl.DataFrame,
     return as_table(usage, "usage"), measured.filter(pl.col("phase_no").is_null())
 
 
-def _unrated(homeless: pl.DataFrame, unpriced: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
-    """Say of each usage that is on no invoice why: without a subscription, a meter or a price."""
-    schema = polars_schema("unrated_usage")
+def _unrated(
+    homeless: pl.DataFrame, on_trial: pl.DataFrame, unpriced: pl.DataFrame, book: PriceBook
+) -> pl.DataFrame:
+    """Say of each usage that is on no invoice why: no meter, no subscription, a trial, or no price."""
     no_meter = ~pl.col("meter").is_in(list(book.meters))
-    reason = pl.when(no_meter).then(pl.lit("no_meter"))
-    lost = homeless.with_columns(reason=reason.otherwise(pl.lit("no_subscription")))
-    free = unpriced.with_columns(subject="subscription", reason=reason.otherwise(pl.lit("no_price")))
-    rows = pl.concat([lost.select(schema.names()), free.select(schema.names())])
-    keys = ["month", "subject", "meter", "reason"]
+    columns = ["month", "subject", "meter", "reason", "quantity", "events"]
+    rows = pl.concat(
+        frame.with_columns(
+            reason=pl.when(no_meter).then(pl.lit("no_meter")).otherwise(pl.lit(reason))
+        ).select(columns)
+        for reason, frame in (
+            ("no_subscription", homeless),
+            ("trial", on_trial.rename({"subscription": "subject"})),
+            ("no_price", unpriced.rename({"subscription": "subject"})),
+        )
+    )
+    keys = columns[:4]
     totals = rows.group_by(keys).agg(pl.col("quantity", "events").sum()).sort(keys)
     return as_table(totals, "unrated_usage")

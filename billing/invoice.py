@@ -20,7 +20,7 @@ def owed(lines: pl.DataFrame) -> pl.DataFrame:
 def number_lines(lines: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
     """Give each rounded charge its invoice and line number: the ledger's `invoice_lines`."""
     rows = lines.sort(_ORDER).with_columns(
-        invoice=pl.format("INV-{}-{}", pl.col("month").dt.strftime("%Y-%m"), "account"),
+        invoice=pl.lit("INV-") + pl.col("month").dt.strftime("%Y-%m") + "-" + pl.col("account"),
         line_no=pl.int_range(1, pl.len() + 1).over("month", "account"),
         currency=pl.lit(book.currency),
     )

@@ -62,7 +62,7 @@ def invoice_entries(invoices: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame
 def recognition_entries(earned: pl.DataFrame) -> pl.DataFrame:
     """Book what months earn of deferred lines."""
     common = earned.with_columns(
-        entry=pl.format("REC-{}-{}", pl.col("month").dt.strftime("%Y-%m"), "invoice"),
+        entry=pl.lit("REC-") + pl.col("month").dt.strftime("%Y-%m") + "-" + pl.col("invoice"),
         booked_on=_next_month(),
         kind=pl.lit("recognition"),
     )
@@ -78,11 +78,8 @@ def recognition_entries(earned: pl.DataFrame) -> pl.DataFrame:
 def payment_entries(payments: pl.DataFrame) -> pl.DataFrame:
     """Book what customers paid, and what was given up."""
     settled = payments.filter(pl.col("kind") != "failed").with_columns(
-        entry=pl.format(
-            "{}-{}",
-            pl.when(pl.col("kind") == "paid").then(pl.lit("PAID")).otherwise(pl.lit("LOST")),
-            "invoice",
-        ),
+        entry=pl.when(pl.col("kind") == "paid").then(pl.lit("PAID-")).otherwise(pl.lit("LOST-"))
+        + pl.col("invoice"),
         month=pl.col("occurred_on").dt.truncate("1mo"),
         booked_on="occurred_on",
         into=pl.when(pl.col("kind") == "paid").then(pl.lit("cash")).otherwise(pl.lit("bad_debt")),
@@ -102,7 +99,7 @@ def payout_entries(payouts: pl.DataFrame) -> pl.DataFrame:
 def settlement_entries(payouts: pl.DataFrame) -> pl.DataFrame:
     """Book that partners were paid: `payouts` of the month before, with the `month` of the settlement."""
     paid = payouts.with_columns(
-        entry=pl.format("SETTLED-{}", "payout"),
+        entry=pl.lit("SETTLED-") + pl.col("payout"),
         booked_on="month",
         kind=pl.lit("settlement"),
         account="partner",
@@ -116,7 +113,7 @@ def cost_entries(costs: pl.DataFrame) -> pl.DataFrame:
     `costs` has position, occurred_on, cost_centre, segment, channel, stream, currency and amount.
     """
     booked = costs.with_columns(
-        entry=pl.format("COST-{}", "position"),
+        entry=pl.lit("COST-") + pl.col("position").cast(pl.String),
         month=pl.col("occurred_on").dt.truncate("1mo"),
         booked_on="occurred_on",
         kind=pl.lit("cost"),

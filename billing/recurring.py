@@ -84,7 +84,7 @@ def plan_items(plan_key: str, book: PriceBook) -> Iterator[Item]:
 
 def add_on_item(key: str, add_on: AddOn, plan_key: str, book: PriceBook) -> Item:
     """Return an add-on as a subscription to a plan meets it."""
-    return Item(key, add_on.price, add_on.stream or book.stream_of(plan_key, add_on.price))
+    return Item(key, add_on.price, add_on.price.stream or add_on.stream or book.plans[plan_key].stream)
 
 
 def quantity_of(price: Price, *, seats: int, add_ons: int = 0) -> int:
@@ -103,7 +103,7 @@ def _items(slices: pl.DataFrame, book: PriceBook) -> Iterator[tuple[Item, pl.Dat
                 yield item, rows.with_columns(quantity=counted.cast(EXACT))
         held = rows.filter(pl.col("add_ons") != "{}")
         for key, add_on in book.add_ons.items() if len(held) else ():
-            if add_on.price.cadence == "billing":
+            if add_on.price.cadence == "billing" and plan_key in add_on.plans:
                 counted = pl.col("add_ons").str.json_path_match(f"$.{key}").cast(pl.Int64)
                 part = held.with_columns(quantity=counted.cast(EXACT)).drop_nulls("quantity")
                 yield add_on_item(key, add_on, str(plan_key), book), part

@@ -133,10 +133,7 @@ def _sign_up(state: Subscriptions, account: str, day: date, data: AccountSignedU
 def _change_plan(state: Subscriptions, account: str, day: date, data: PlanChanged, book: PriceBook) -> str:
     def change(phase: Phase) -> Phase:
         anchor_on = phase.anchor_on if phase.billing == data.billing else max(day, phase.starts_on)
-        kept = tuple((key, n) for key, n in phase.add_ons if data.plan in book.add_ons[key].plans)
-        return phase._replace(
-            plan=data.plan, seats=data.seats, billing=data.billing, anchor_on=anchor_on, add_ons=kept
-        )
+        return phase._replace(plan=data.plan, seats=data.seats, billing=data.billing, anchor_on=anchor_on)
 
     return _change(state, data.subscription, day, change)
 

@@ -70,6 +70,8 @@ class Walk:
         for name, item in items:
             yield name, item, quantity_of(item.price, seats=phase.seats)
         for key, number in phase.add_ons:
+            if phase.plan not in self.book.add_ons[key].plans:
+                continue  # it rests while the plan is one that it is not for
             item = add_on_item(key, self.book.add_ons[key], phase.plan, self.book)
             yield f"+{key}", item, quantity_of(item.price, seats=phase.seats, add_ons=number)
 
@@ -192,8 +194,9 @@ def _settle(before: Phase, phase: Phase, day: date, held: dict[str, Held], walk:
     starts_term = all(price.term.starts_on == day for price in wanted.values())
     for key, old in list(held.items()):
         new = wanted.get(key)
-        if new and not starts_term and new.yearly == old.yearly and day < old.term.ends_on:
-            continue
+        is_same = new is not None and (new.quantity == old.quantity or new.yearly == old.yearly)
+        if is_same and not starts_term and day < old.term.ends_on:
+            continue  # a year that is paid keeps its price
         if day < old.term.ends_on:
             rest = Period(day, old.term.ends_on)
             walk.charge(before, old, "credit", -_part(old, rest), rest)

@@ -160,7 +160,7 @@ def _dimensions(meters: Mapping[str, Meter]) -> str:
     for key, meter in meters.items():
         if meter.dimensions:
             parts = ", ".join(
-                f"{_text(name)}, json_extract_string(e.dimensions, {_text(f'$.{name}')})"
+                f"{_text(name)}, coalesce(json_extract_string(e.dimensions, {_text(f'$.{name}')}), '')"
                 for name in sorted(meter.dimensions)
             )
             cases.append(f"when {_text(key)} then json_object({parts})::varchar")

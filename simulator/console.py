@@ -29,6 +29,9 @@ START_S = 30
 
 READ_BYTES = 1 << 16
 
+FRUGAL = {"MALLOC_ARENA_MAX": "2", "ARROW_DEFAULT_MEMORY_POOL": "system"}
+"""Environment in which libraries map no address space in advance, so that a tight bound on it can hold."""
+
 _ONLY_READS = ("disabled by configuration", "disabled through configuration", "configuration has been locked")
 
 
@@ -117,6 +120,7 @@ class Console:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                env=os.environ | FRUGAL,
             )
             self._message(START_S)
         return self._child

@@ -33,8 +33,8 @@ LOCKED: dict[str, Any] = {
 }
 """No files, no network, no extensions, no Python objects, a bound on memory, and none of it can be undone."""
 
-ADDRESS_SPACE = 4 * 2**30
-"""Bytes that the process may map, of which Python and Arrow take half: a bound on what DuckDB does not count."""
+ADDRESS_SPACE = 2 * 2**30
+"""Bytes that the process may map at all: it bounds what DuckDB does not count, such as one endless string."""
 
 CHUNK_ROWS = 1_000
 

@@ -180,7 +180,8 @@ _MEASURED = """
         select month, meter, events, quantity from usage
         where (month, meter) not in (select (month, meter) from unrated_usage where reason = 'no_meter')
         union all
-        select month, meter, events, quantity from unrated_usage where reason <> 'no_price'
+        select month, meter, events, quantity from unrated_usage
+        where reason in ('no_subscription', 'no_meter')
     ) group by all"""
 
 

@@ -121,7 +121,7 @@ class Book:
         price["cadence"] = "billing" if per else rng.choice(["billing", "billing", "billing", "year", "once"])
         if price["cadence"] == "billing" and rng.random() < 0.3:
             price["annual"] = rate(rng, high=5000, size=5)
-        if rng.random() < 0.3:
+        if rng.random() < 0.3 and (self.moot or not per):  # an add-on has a stream, too: which one counts?
             price["stream"] = rng.choice(STREAMS)
         # What `prorate = false` and a new price mean for a year that is paid is not settled.
         settled = self.moot or (price["cadence"] != "year" and not self.by_year)

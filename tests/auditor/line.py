@@ -35,6 +35,8 @@ class Item(NamedTuple):
     price: Price
     stream: str
     quantity: Decimal
+    owner: str = ""
+    """The plan that has the price; none has an add-on's, which stays the same price whatever the plan."""
 
 
 def first(day: date) -> date:
@@ -49,7 +51,7 @@ def items(today: Day, book: PriceBook) -> Iterator[Item]:
         if price.per is not None:
             quantity = Decimal(today.seats if price.per == "seat" else 1)
             if quantity:
-                yield Item(today.plan, key, price, price.stream or plan.stream, quantity)
+                yield Item(today.plan, key, price, price.stream or plan.stream, quantity, today.plan)
     for key, held in today.add_ons.items():
         # Our reading: an add-on is for the plans that it names, and rests while the plan is another.
         add_on = book.add_ons[key]

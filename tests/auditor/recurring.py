@@ -55,11 +55,11 @@ def yearly(name: str, days: dict[date, Day], book: PriceBook) -> tuple[list[Line
         starts_on, ends_on = year_of(today.anchor, day)
         if not today.trial and (day == starts_on or yesterday is None or yesterday.phase != today.phase):
             due = [item for item in items(today, book) if is_yearly(item, today)]
-            wanted = {(i.plan, i.key): Paid(i, a_year(i, day), starts_on, ends_on) for i in due}
+            wanted = {(i.owner, i.key): Paid(i, a_year(i, day), starts_on, ends_on) for i in due}
             for place in dict.fromkeys([*paid, *wanted]):
                 old, new = paid.get(place), wanted.get(place)
                 if old and new and stays(old, new):
-                    wanted[place] = old._replace(item=new.item)
+                    wanted[place] = old
                     continue
                 for kind, sign, bought in (("credit", -1, old), ("recurring", 1, new)):
                     if bought:
