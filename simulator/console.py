@@ -44,13 +44,14 @@ class Column(NamedTuple):
 
 
 class Answer:
-    """The answer to one statement. Its rows are read once, as they arrive.
+    """The answer to one statement, of so many that were asked. Its rows are read once, as they arrive.
 
     When they are read, `more` says whether a limit left rows out.
     """
 
-    def __init__(self, columns: list[Column], messages: Iterator[dict[str, Any]]) -> None:
+    def __init__(self, columns: list[Column], messages: Iterator[dict[str, Any]], *, statements: int) -> None:
         self.columns = columns
+        self.statements = statements
         self.more = False
         self._rows = self._read(messages)
 
@@ -100,7 +101,8 @@ class Console:
         child.stdin.flush()
         messages = self._messages()
         while "done" not in (message := next(messages)):
-            answer = Answer([_column(name, kind) for name, kind in message["columns"]], messages)
+            columns = [_column(name, kind) for name, kind in message["columns"]]
+            answer = Answer(columns, messages, statements=message["statements"])
             yield answer
             deque(answer, maxlen=0)  # what the reader left stands before the next answer
 

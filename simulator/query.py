@@ -60,10 +60,11 @@ def connect(run: Path) -> duckdb.DuckDBPyConnection:
 
 def answers(connection: duckdb.DuckDBPyConnection, text: str, limit: int | None) -> Iterator[dict[str, Any]]:
     """Run every statement of `text` and yield its columns, its rows in chunks, and its end."""
-    for statement in connection.extract_statements(text):
+    statements = connection.extract_statements(text)
+    for statement in statements:
         cursor = connection.execute(statement)
         columns = [(name, kind_of(str(kind))) for name, kind, *_ in cursor.description or []]
-        yield {"columns": columns}
+        yield {"columns": columns, "statements": len(statements)}
         count, more = 0, False
         while not more and (rows := cursor.fetchmany(CHUNK_ROWS)):
             more = limit is not None and count + len(rows) > limit

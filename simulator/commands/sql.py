@@ -55,8 +55,8 @@ def _tables(answers: Iterable[Answer], places: int) -> None:
 
 def _data(answers: Iterable[Answer], form: str) -> None:
     """Write the rows of one answer as JSON or CSV, as they come."""
-    for number, answer in enumerate(answers):
-        if number:
+    for answer in answers:
+        if answer.statements > 1:
             raise problem("query", f"--{form} takes one statement, and there are more", "ask them one by one")
         names = [column.name for column in answer.columns]
         if form == "json":

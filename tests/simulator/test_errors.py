@@ -14,46 +14,46 @@ from simulator import run as runs
 from simulator.__main__ import answer
 from tests.simulator import toy
 
-MISTAKES = {
+MISTAKES: dict[str, tuple[str | list[str], str]] = {
     "no such verb": ("rnu toy", "saasim: No such command 'rnu'. Did you mean 'run'?; see saasim --help"),
     "no scenario": ("run", "saasim run: Missing argument 'SCENARIO'; see saasim run --help"),
-    "no such option": ("run toy --month 3", "saasim run: No such option: --month.*; see saasim run --help"),
+    "no such option": ("run toy --month 3", "saasim run: No such option: --month...; see saasim run --help"),
     "limit that is no number": (
         "sql toy x --limit x",
-        "saasim sql: Invalid value for '--limit': .* integer.*",
+        "saasim sql: Invalid value for '--limit': ... integer...",
     ),
-    "scenario that does not exist": ("run dbgtp", "dbgtp: is no built-in scenario; did you mean 'dbgpt'.*"),
+    "scenario that does not exist": ("run dbgtp", "dbgtp: is no built-in scenario; did you mean 'dbgpt'?.."),
     "scenario file that does not exist": (
         "run nowhere/scenario.toml",
-        r"nowhere/scenario.toml: cannot be read \(No such file or directory\); check the name and permissions",
+        "nowhere/scenario.toml: cannot be read (No such file or directory); ...",
     ),
     "months that are no number": (
         "run scenario/scenario.toml --months x",
-        r"--months: should be a valid integer, .* \(got 'x'\)",
+        "--months: should be a valid integer, ... (got 'x')",
     ),
-    "no months": ("run scenario/scenario.toml --months 0", r"--months: should be greater .* 1 \(got '0'\)"),
-    "a century of months": ("run scenario/scenario.toml --months 1200", r"--months: .* 240 \(got '1200'\)"),
-    "seed below zero": ("run scenario/scenario.toml --seed -1", r"--seed: should be greater .* \(got '-1'\)"),
+    "no months": ("run scenario/scenario.toml --months 0", "--months: should be greater ... 1 (got '0')"),
+    "a century of months": ("run scenario/scenario.toml --months 1200", "--months: ... 240 (got '1200')"),
+    "seed below zero": ("run scenario/scenario.toml --seed -1", "--seed: should be greater ... (got '-1')"),
     "setting without a value": (
         "run scenario/scenario.toml --set months",
         "--set: 'months' is not key=value; write it like agents.customers.smb.churn=0.02",
     ),
-    "setting of nothing": ("run scenario/scenario.toml --set =3", "--set: '=3' is not key=value; .*"),
+    "setting of nothing": ("run scenario/scenario.toml --set =3", "--set: '=3' is not key=value; ..."),
     "setting that does not exist": (
         "run scenario/scenario.toml --set segments.smb.nam=x",
-        "--set segments.smb.nam: no key 'nam'; did you mean 'name'.",
+        "--set segments.smb.nam: no key 'nam'; did you mean 'name'?",
     ),
     "setting that is wrong": (
         "run scenario/scenario.toml --set months=many",
-        r"--set months: should be a valid integer, .* \(got 'many'\)",
+        "--set months: should be a valid integer, ... (got 'many')",
     ),
     "scenario whose name is a path": (
         "run scenario/scenario.toml --set name=../../x",
-        r"--set name: String should match pattern .*|--set name: should match pattern .* \(got '../../x'\)",
+        "--set name: ... should match pattern ... (got '../../x')",
     ),
     "place whose name is no slug": (
         "run scenario/scenario.toml --out runs/..",
-        "--out runs/..: '..' cannot name a run; use up to 64 of a-z 0-9 . _ -, beginning with a letter or digit",
+        "--out runs/..: '..' cannot name a run; use up to 64 of ...",
     ),
     "place that is kept": (
         "run scenario/scenario.toml --out runs/x.partial",
@@ -65,32 +65,32 @@ MISTAKES = {
     ),
     "place that is no run": (
         "run scenario/scenario.toml --out scenario",
-        "scenario: is a directory that holds no run, and is not overwritten; choose another place with --out.*",
+        "scenario: is a directory that holds no run, and is not overwritten; ...",
     ),
-    "run that does not exist": ("sql tyo x", "tyo: there is no such run; did you mean 'toy'."),
-    "run that is a path": ("verify ../../etc", "../../etc: there is no such run; .*"),
-    "directory that is no run": ("sql scenario x", "scenario: is no run: it has no manifest.json; .*"),
+    "run that does not exist": ("sql tyo x", "tyo: there is no such run; did you mean 'toy'?"),
+    "run that is a path": ("verify ../../etc", "../../etc: there is no such run; ..."),
+    "directory that is no run": ("sql scenario x", "scenario: is no run: it has no manifest.json; ..."),
     "run that was not finished": (
         "metrics runs/unfinished",
-        "runs/unfinished: is a run that was not finished; check its log: saasim verify runs/unfinished; or bill .*",
+        "runs/unfinished: is a run that was not finished; check its log: ...",
     ),
     "run with a damaged manifest": (
         "sql damaged x",
-        r"runs/damaged/manifest.json: is damaged .*; run it again",
+        "runs/damaged/manifest.json: is damaged ...; run it again",
     ),
     "run of a stranger": (
         "sql stranger x",
-        "runs/stranger/manifest.json: is no run's manifest; name a run, .*",
+        "runs/stranger/manifest.json: is no run's manifest; name a run, ...",
     ),
     "run of the future": (
         "sql future x",
-        "runs/future/manifest.json: has format 99, and this program reads 1; run it again, .*",
+        "runs/future/manifest.json: has format 99, and this program reads 1; run it again, ...",
     ),
     "two formats": (
         "sql toy x --json --csv",
-        "saasim sql: .*--json and --csv exclude each other; choose one; .*",
+        "saasim sql: ...--json and --csv exclude each other; choose one; ...",
     ),
-    "no question": (["sql", "toy", " "], 'query: is empty; give one: saasim sql dbgpt "select .*"'),
+    "no question": (["sql", "toy", " "], 'query: is empty; give one: saasim sql dbgpt "select ..."'),
     "question that is no SQL": (
         "sql toy selec",
         'query line 1: Parser Error: syntax error at or near "selec"',
@@ -101,7 +101,7 @@ MISTAKES = {
     ),
     "question about the machine": (
         ["sql", "toy", "from read_text('/etc/passwd')"],
-        "query.*: Permission Error: .*; the console only reads this run",
+        "query...: Permission Error: ...; the console only reads this run",
     ),
     "question that takes too long": (
         ["sql", "toy", "select count(*) from range(1_000_000) a, range(1_000_000) b", "--timeout", "0.3"],
@@ -109,16 +109,16 @@ MISTAKES = {
     ),
     "split that does not exist": (
         "metrics toy --by segmant",
-        "by: there is no 'segmant'; did you mean 'segment'.",
+        "by: there is no 'segmant'; did you mean 'segment'?",
     ),
-    "schema that does not exist": ("schema price", "schema: there is no 'price'; did you mean 'price-book'."),
+    "schema that does not exist": ("schema price", "schema: there is no 'price'; did you mean 'price-book'?"),
     "price book that does not exist": (
         "quote --prices none.toml",
-        r"none.toml: cannot be read \(No such file or directory\); check the name and permissions",
+        "none.toml: cannot be read (No such file or directory); ...",
     ),
     "convention that does not exist": (
         "quote --prices scenario/prices.toml --conventions half_dwon",
-        "--conventions: there is no 'half_dwon'; did you mean '.*'.",
+        "--conventions: there is no 'half_dwon'; did you mean '...'?",
     ),
     "month that is none": (
         "quote --prices scenario/prices.toml --month 2026-13",
@@ -138,14 +138,14 @@ MISTAKES = {
     ),
     "replay under a broken book": (
         "replay toy --prices scenario/broken.toml --out runs/x",
-        "scenario/broken.toml: plans.team.prices.seats.unit_prize: unknown key; did you mean 'unit_price'.",
+        "scenario/broken.toml: plans.team.prices.seats.unit_prize: unknown key; did you mean 'unit_price'?",
     ),
     "replay under a book that lacks a plan": (
         "replay toy --prices scenario/poorer.toml --out runs/x",
-        r"event \d+: the price book 'Tiny' has no plan 'maker'; add it to the book; .*",
+        "event ...: the price book 'Tiny' has no plan 'maker'; add it to the book; ...",
     ),
 }
-"""What a user may type, and the line that answers it (a pattern)."""
+"""What a user may type, and the line that answers it (`...` stands for anything)."""
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +168,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     os.chdir(before)
 
 
+def matches(line: str, said: str) -> bool:
+    """Tell whether one line, in which `...` stands for anything, is what was said."""
+    return re.fullmatch(re.escape(line).replace(r"\.\.\.", ".*") + "\n", said) is not None
+
+
 def contents(folder: Path) -> dict[Path, int]:
     """Return every file with its time of change."""
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
@@ -181,7 +186,7 @@ def test_a_mistake_is_answered(folder: Path, capsys: pytest.CaptureFixture[str],
     code = answer(words if isinstance(words, list) else words.split())
     said = capsys.readouterr()
 
-    assert re.fullmatch(line, said.err.removesuffix("\n")), said.err
+    assert matches(line, said.err), said.err
     assert 2 == code
     assert not said.out
     assert before == contents(folder)
@@ -198,15 +203,15 @@ def test_every_problem_is_reported_at_once(folder: Path, capsys: pytest.CaptureF
 
 
 REQUESTS = {
-    "no JSON": ("{", "line 1: is not valid JSON: .*; write one JSON object a line"),
-    "no object": ("[1]", "line 1: is not a JSON object; write it like .*"),
+    "no JSON": ("{", "line 1: is not valid JSON: ...; write one JSON object a line"),
+    "no object": ("[1]", "line 1: is not a JSON object; write it like ..."),
     "a key twice": (
         '{"plan": "team", "plan": "maker"}',
-        "line 1: is not valid JSON: 'plan' is given twice; .*",
+        "line 1: is not valid JSON: 'plan' is given twice; ...",
     ),
-    "not a number": ('{"plan": "team", "seats": NaN}', "line 1: is not valid JSON: NaN is no number; .*"),
-    "an unknown plan": ('{"plan": "taem"}', "line 1.*: .*'taem'.*did you mean 'team'.*"),
-    "neither plan nor price": ("{}", "line 1: .*"),
+    "not a number": ('{"plan": "team", "seats": NaN}', "line 1: is not valid JSON: NaN is no number; ..."),
+    "an unknown plan": ('{"plan": "taem"}', "line 1...: ...'taem'...did you mean 'team'?..."),
+    "neither plan nor price": ("{}", "line 1: ..."),
 }
 """What a user may ask `quote`, and the line that answers it."""
 
@@ -221,7 +226,7 @@ def test_a_request_that_is_wrong_is_answered(
     code = answer(["quote", "--prices", "scenario/prices.toml"])
     said = capsys.readouterr()
 
-    assert re.fullmatch(line, said.err.removesuffix("\n")), said.err
+    assert matches(line, said.err), said.err
     assert 2 == code
     assert not said.out
 

@@ -1,0 +1,53 @@
+"""The engine against the auditor: random companies, every line, payout, balance and movement to the cent."""
+
+from collections import defaultdict
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pytest
+
+from billing.close import close
+from billing.price_book import loads
+from metering.log import USAGE_SCHEMA, Log
+from tests.auditor import audit
+from tests.random_company import company
+
+LINE = ("account", "month", "subscription", "plan", "price", "kind", "starts_on", "ends_on")
+PAYOUT = ("month", "partner", "agreement", "account")
+BALANCE = ("month", "subscription")
+MOVEMENT = ("month", "account", "kind")
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_a_random_company_is_billed_as_the_auditor_bills_it(seed: int, tmp_path: Path) -> None:
+    """What the columns say is what day by day, event by event, plain Decimal says."""
+    text, events, months = company(seed)
+    book = loads(text)
+    log = Log.create(tmp_path / "log")
+    for period in months:
+        happened = [event for event in events if period.holds(event.occurred_at.date())]
+        log.append(period, happened, pl.DataFrame(schema=USAGE_SCHEMA))
+
+    tables = close(log, book=book, connection=duckdb.connect())
+    expected = audit(events, book, months)
+
+    assert present(expected.lines) == summed(tables["invoice_lines"], LINE)
+    assert present(expected.payouts) == summed(tables["payouts"], PAYOUT)
+    assert present(expected.mrr) == summed(tables["mrr_balances"], BALANCE)
+    assert present(expected.movements) == summed(tables["mrr_movements"], MOVEMENT)
+
+
+def present(amounts: dict[Any, Decimal]) -> dict[Any, Decimal]:
+    """Leave out what is zero."""
+    return {key: amount for key, amount in amounts.items() if amount}
+
+
+def summed(frame: pl.DataFrame, key: tuple[str, ...]) -> dict[Any, Decimal]:
+    """Add up the amounts of a table by some of its columns."""
+    amounts: dict[Any, Decimal] = defaultdict(Decimal)
+    for *values, amount in frame.select(*key, "amount").iter_rows():
+        amounts[tuple(values)] += amount
+    return present(amounts)
