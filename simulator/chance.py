@@ -2,9 +2,9 @@
 
 Every draw is a hash of (seed, kind, id, purpose, n), where `n` is a month, a day or a count. So one more
 agent, another order or another decision moves no other draw: two price books meet the same customers, and a
-customer who decides otherwise in March still meets the same April. blake2b makes a key of 64 bits out of the
-names; splitmix64 makes numbers out of key and `n`, one at a time for decisions (`uniform_at`, less than a
-microsecond) and a column at a time for usage (`with_uniforms`, some nanoseconds a number).
+customer who decides otherwise in March still meets the same April. `Stream` draws single numbers for an
+agent's decisions (blake2b, about a microsecond); `with_uniforms` draws whole columns for usage (splitmix64,
+some nanoseconds a number), and `uniform_at` is its twin for one number.
 """
 
 import math
@@ -24,7 +24,8 @@ BITS = 53
 _SPARE = 64 - BITS
 _UNIT = 2.0**-BITS
 _WORDS = Struct("<8Q")
-_MASK = 2**64 - 1
+_first = Struct("<Q56x").unpack
+_WORD = 1 << 64
 _GOLDEN = 0x9E3779B97F4A7C15  # the numbers of splitmix64 (Steele, Lea and Flood, 2014)
 _ROUNDS = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
 _LAST = 31
@@ -45,27 +46,25 @@ class Chance:
 class Stream:
     """The draws of one agent. Each names its purpose and, where it is repeated, which time `n` it is."""
 
-    __slots__ = ("_keyed", "_keys")
+    __slots__ = ("_keyed",)
 
     def __init__(self, key: str) -> None:
         self._keyed = blake2b(key.encode())
-        self._keys: dict[str, int] = {}
-
-    def key(self, purpose: str) -> int:
-        """Return 64 random bits: the key of all draws for a purpose, one by one or as a column."""
-        key = self._keys.get(purpose)
-        if key is None:
-            key = self._keys[purpose] = _WORDS.unpack(self._digest(purpose, 0))[0]
-        return key
-
-    def uniform(self, purpose: str, n: int = 0) -> float:
-        """Return a number in [0, 1): the `uniform_at` of the purpose's key."""
-        key = self._keys.get(purpose)
-        return uniform_at(self.key(purpose) if key is None else key, n)
 
     def octet(self, purpose: str, n: int = 0) -> tuple[float, ...]:
-        """Return eight independent uniforms for the price of two."""
+        """Return eight independent uniforms for the price of one; the first is `uniform(purpose, n)`."""
         return tuple([(word >> _SPARE) * _UNIT for word in _WORDS.unpack(self._digest(purpose, n))])
+
+    def uniform(self, purpose: str, n: int = 0) -> float:
+        """Return a number in [0, 1)."""
+        keyed = self._keyed.copy()
+        keyed.update(f"{purpose}\0{n}".encode())
+        word: int = _first(keyed.digest())[0]
+        return (word >> _SPARE) * _UNIT
+
+    def key(self, purpose: str, n: int = 0) -> int:
+        """Return 64 random bits: the key of a column of draws."""
+        return int(_first(self._digest(purpose, n))[0])
 
     def bernoulli(self, purpose: str, n: int = 0, *, p: float) -> bool:
         """Tell whether something of probability `p` happens."""
@@ -114,7 +113,7 @@ class Stream:
 
     def _digest(self, purpose: str, n: int) -> bytes:
         keyed = self._keyed.copy()
-        keyed.update(b"%s\0%d" % (purpose.encode(), n))
+        keyed.update(f"{purpose}\0{n}".encode())
         return keyed.digest()
 
 
@@ -145,8 +144,11 @@ def _word(value: int) -> pl.Expr:
 
 
 def uniform_at(key: int, counter: int) -> float:
-    """Return the one number that `with_uniforms` has for this key and counter."""
-    word = (key + counter * _GOLDEN) & _MASK
+    """Return the one number that `uniforms` has for this key and counter."""
+    return (_mix((key + counter * _GOLDEN) % _WORD) >> _SPARE) * _UNIT
+
+
+def _mix(word: int) -> int:
     for shift, factor in _ROUNDS:
-        word = (word ^ (word >> shift)) * factor & _MASK
-    return ((word ^ (word >> _LAST)) >> _SPARE) * _UNIT
+        word = (word ^ (word >> shift)) * factor % _WORD
+    return word ^ (word >> _LAST)

@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from metering.event import Event, LeadCreated, PlanChanged, SubscriptionCancelled, SubscriptionStarted
+from metering.event import (
+    Event,
+    LeadCreated,
+    PlanChanged,
+    SubscriptionCancelled,
+    SubscriptionReactivated,
+    SubscriptionStarted,
+)
 from simulator.agents import customer
 from simulator.scenario import load
 from simulator.world import World
@@ -31,7 +38,11 @@ def customers(name: str, months: int) -> Counter[str]:
     plans: dict[str, str] = {}
     for fact in facts(name, months):
         match fact.data:
-            case SubscriptionStarted(subscription, plan) | PlanChanged(subscription, plan):
+            case (
+                SubscriptionStarted(subscription, plan)
+                | SubscriptionReactivated(subscription, plan)
+                | PlanChanged(subscription, plan)
+            ):
                 plans[subscription] = plan
             case SubscriptionCancelled(subscription):
                 plans.pop(subscription)

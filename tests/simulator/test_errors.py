@@ -22,7 +22,7 @@ MISTAKES: dict[str, tuple[str | list[str], str]] = {
         "sql toy x --limit x",
         "saasim sql: Invalid value for '--limit': ... integer...",
     ),
-    "scenario that does not exist": ("run dbgtp", "dbgtp: is no built-in scenario; did you mean 'dbgpt'?.."),
+    "scenario that does not exist": ("run dbgtp", "dbgtp: is no built-in scenario; did you mean 'dbgpt'?..."),
     "scenario file that does not exist": (
         "run nowhere/scenario.toml",
         "nowhere/scenario.toml: cannot be read (No such file or directory); ...",
