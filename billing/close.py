@@ -104,7 +104,8 @@ def _accounts(facts: Sequence[Fact], agreed: pl.DataFrame) -> pl.DataFrame:
         for data in [event.data]
         if isinstance(data, AccountSignedUp)
     ]  # fmt: skip
-    return pl.DataFrame(rows, schema=polars_schema("accounts"), orient="row").sort("account")
+    accounts = pl.DataFrame(rows, schema=polars_schema("accounts"), orient="row")
+    return accounts.unique("account", keep="first", maintain_order=True).sort("account")
 
 
 def _payments(facts: Sequence[Fact], bills: pl.DataFrame) -> pl.DataFrame:

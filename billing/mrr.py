@@ -92,8 +92,13 @@ def recurring(
 
 
 def _endings(phases: pl.DataFrame) -> pl.DataFrame:
-    last = phases.sort("subscription", "phase_no").unique("subscription", keep="last", maintain_order=True)
-    return last.select("subscription", "end_reason", ended_on="ends_on")
+    """Say of each month in which a phase ended how the last of these did: (subscription, month, ...)."""
+    return (
+        phases.filter(pl.col("ends_on").is_not_null())
+        .sort("subscription", "phase_no")
+        .group_by("subscription", month=pl.col("ends_on").dt.truncate("1mo"))
+        .agg(pl.col("end_reason").last(), ended_on=pl.col("ends_on").last())
+    )
 
 
 def _changes(held: pl.DataFrame, ended: pl.DataFrame, periods: Sequence[Period]) -> pl.DataFrame:
@@ -101,11 +106,13 @@ def _changes(held: pl.DataFrame, ended: pl.DataFrame, periods: Sequence[Period])
     months = months_of(periods)
     before = held.with_columns(month=pl.col("month").dt.offset_by("1mo"))
     pairs = held.join(before, on=["month", "subscription"], how="full", coalesce=True, suffix="_before")
-    pairs = pairs.join(months, on="month").join(ended, on="subscription", how="left")
+    pairs = pairs.join(months, on="month").join(ended, on=["subscription", "month"], how="left")
     gone, came = pl.col("amount").is_null(), pl.col("amount_before").is_null()
     cause = (
         pl.when(gone & pl.col("end_reason").is_in(["voluntary", "involuntary"]))
         .then("end_reason")
+        .when(gone & (pl.col("end_reason") == "changed"))
+        .then(pl.lit("plan"))
         .when(gone | came)
         .then(pl.lit("subscription"))
         .when(pl.col("plan") != pl.col("plan_before"))

@@ -15,12 +15,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from metering.document import Problem, Problems, did_you_mean, parse, read, validate
 from metering.meter import Meter
+from metering.period import YEAR_MAX, YEAR_MIN
 
 CATALOG = "catalog"
 """The plan that every account holds from its sign-up: what is sold by the piece, without a subscription."""
 
 Money = Annotated[Decimal, Field(ge=0, le=Decimal(10) ** 12, decimal_places=9)]
 Quantity = Annotated[Decimal, Field(ge=0, le=Decimal(10) ** 15, decimal_places=9)]
+Day = Annotated[date, Field(ge=date(YEAR_MIN, 1, 1), le=date(YEAR_MAX, 1, 1))]
 Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Model = Literal["flat", "unit", "graduated", "volume", "package", "percentage"]
 Window = Literal["period", "year", "life"]
@@ -94,12 +96,36 @@ def _check_tiers(tiers: tuple[Tier, ...]) -> None:
             raise ValueError(message)
 
 
-class Change(Rate):
-    """A price from `starts_on` on; what it does not name stays as before, the rate it names whole."""
+class Change(Record):
+    """A price from `starts_on` on. It names a whole rate, or none: what it does not name stays as before."""
 
-    starts_on: date
+    starts_on: Day
+    model: Model | None = None
+    unit_price: Money | None = None
+    flat_fee: Money | None = None
+    package_size: Annotated[Decimal, Field(gt=0)] | None = None
+    tiers: tuple[Tier, ...] = ()
     annual: Rate | None = None
     allowance: Quantity | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        rate = {
+            name: getattr(self, name) for name in Rate.model_fields if getattr(self, name) not in (None, ())
+        }
+        if rate:
+            Rate.model_validate(rate)
+        return self
+
+    def update(self) -> dict[str, Any]:
+        """Return the fields of the price that the change gives another value."""
+        rate = Rate.model_fields
+        given = {name: getattr(self, name) for name in (*rate, "annual", "allowance")}
+        named = {name: value for name, value in given.items() if value not in (None, ())}
+        if named.keys() & rate.keys():
+            blank: dict[str, Any] = dict.fromkeys(rate) | {"model": "unit", "tiers": ()}
+            return blank | named
+        return named
 
 
 class Price(Rate):
@@ -153,13 +179,7 @@ class Price(Rate):
         price = self
         for change in self.changes:
             if change.starts_on <= day:
-                update: dict[str, Any] = {name: getattr(change, name) for name in Rate.model_fields}
-                update |= {
-                    name: value
-                    for name in ("annual", "allowance")
-                    if (value := getattr(change, name)) is not None
-                }
-                price = price.model_copy(update=update)
+                price = price.model_copy(update=change.update())
         return price
 
 

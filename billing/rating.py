@@ -51,7 +51,7 @@ def rate(usage: pl.DataFrame, slices: pl.DataFrame, book: PriceBook, carried: pl
     the allowances; `carried` has those of `CARRIED_SCHEMA`. Charges of quantity 0 are left out.
     """
     counts = _counts(usage, book)
-    found = usage.join(counts, on=_COUNTED).filter(pl.col("quantity") != 0).with_columns(dimensions="grouped")
+    found = usage.join(counts, on=_COUNTED).with_columns(dimensions="grouped")
     unrated = usage.join(counts, on=_COUNTED, how="anti")
     levels = _held(found.filter(pl.col("is_level")), slices)
     flows = _pooled(found.filter(~pl.col("is_level")), slices)
@@ -147,7 +147,7 @@ def _added_up(rows: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
         if "phase_no" in keys
         else [pl.col("quantity").sum(), pl.col("phase_no").max()]
     )
-    return rows.group_by(keys).agg(sums)
+    return rows.group_by(keys).agg(sums).filter(pl.col("quantity") != 0)
 
 
 def _windowed(flows: pl.DataFrame, book: PriceBook, carried: pl.DataFrame) -> pl.DataFrame:

@@ -106,4 +106,8 @@ def _items(slices: pl.DataFrame, book: PriceBook) -> Iterator[tuple[Item, pl.Dat
             if add_on.price.cadence == "billing" and plan_key in add_on.plans:
                 counted = pl.col("add_ons").str.json_path_match(f"$.{key}").cast(pl.Int64)
                 part = held.with_columns(quantity=counted.cast(EXACT)).drop_nulls("quantity")
+                if add_on.price.per != "add_on":
+                    per_seat = add_on.price.per == "seat"
+                    count = pl.col("seats") if per_seat else pl.lit(1)
+                    part = part.with_columns(quantity=count.cast(EXACT))
                 yield add_on_item(key, add_on, str(plan_key), book), part

@@ -59,7 +59,7 @@ class Walk:
     charges: list[tuple[Any, ...]] = field(default_factory=list)
     values: dict[str, list[Value]] = field(default_factory=dict)
     _items: dict[str, list[tuple[str, Item]]] = field(default_factory=dict)
-    _yearly: dict[tuple[str, int, date], Decimal] = field(default_factory=dict)
+    _yearly: dict[tuple[str, int, bool, date], Decimal] = field(default_factory=dict)
 
     def items(self, phase: Phase) -> Iterator[tuple[str, Item, int]]:
         """Yield each price of a phase with a name that is its own across plans, and how many it counts."""
@@ -75,16 +75,17 @@ class Walk:
             item = add_on_item(key, self.book.add_ons[key], phase.plan, self.book)
             yield f"+{key}", item, quantity_of(item.price, seats=phase.seats, add_ons=number)
 
-    def yearly(self, name: str, item: Item, count: int, day: date) -> Decimal:
+    def yearly(self, name: str, item: Item, count: int, day: date, *, by_year: bool) -> Decimal:
         """Return what so many cost a year, by the version of the price that is in force on `day`."""
         dated = [change.starts_on for change in item.price.changes if change.starts_on <= day]
-        key = (name, count, dated[-1] if dated else date.min)
+        key = (name, count, by_year, dated[-1] if dated else date.min)
         if key not in self._yearly:
             price = item.price.on(day)
-            if price.cadence == "billing" and price.annual is None:
-                self._yearly[key] = times(amount(price, Decimal(count)), Decimal(TERM_MONTHS))
+            if by_year and price.annual is not None:
+                self._yearly[key] = amount(price.annual, Decimal(count))
             else:
-                self._yearly[key] = amount(price.annual or price, Decimal(count))
+                months = TERM_MONTHS if price.cadence == "billing" else 1
+                self._yearly[key] = times(amount(price, Decimal(count)), Decimal(months))
         return self._yearly[key]
 
     def charge(self, phase: Phase, held: Held, kind: str, exact: Decimal, service: Period) -> None:
@@ -165,7 +166,7 @@ def _walk_life(phases: Sequence[Phase], walk: Walk) -> None:
     charged_once: set[str] = set()
     before: Phase | None = None
     for phase in phases:
-        if before is not None and before.ends_on != phase.starts_on:
+        if before is not None and (before.ends_on != phase.starts_on or before.end_reason != "changed"):
             _release(before, held, list(held), before.ends_on, walk)
         if phase.starts_on >= walk.until:
             break
@@ -230,7 +231,14 @@ def _wanted(phase: Phase, walk: Walk, day: date) -> dict[str, Held]:
     wanted = {}
     for name, item, count in walk.items(phase):
         if item.price.cadence == "year" or (item.price.cadence == "billing" and phase.billing == "year"):
-            wanted[name] = Held(item, phase.plan, count, walk.yearly(name, item, count, day), day, term)
+            wanted[name] = Held(
+                item,
+                phase.plan,
+                count,
+                walk.yearly(name, item, count, day, by_year=phase.billing == "year"),
+                day,
+                term,
+            )
     return wanted
 
 
@@ -240,6 +248,6 @@ def _charge_once(phase: Phase, walk: Walk, charged: set[str]) -> None:
         if item.price.cadence == "once" and name not in charged:
             charged.add(name)
             day = phase.starts_on
-            exact = amount(item.price.on(day), Decimal(count))
+            exact = amount(item.price.on(day.replace(day=1)), Decimal(count))
             service = Period(day, day + timedelta(days=1))
             walk.charge(phase, Held(item, phase.plan, count, exact, day, service), "once", exact, service)

@@ -15,6 +15,9 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, NamedTuple, get_type_hints
 
+QUANTITY_MAX = Decimal(10) ** 15
+"""No quantity or amount is larger: one that is, is a mistake, and sums of such would not fit a column."""
+
 
 class LeadCreated(NamedTuple):
     """Somebody showed interest; `segment` and `channel` say who and where from."""
@@ -295,7 +298,7 @@ def decode(kind: str, text: str) -> Any:
     """
     fields = json.loads(text)
     readers = _readers(kind)
-    return EVENTS[kind](**{name: readers[name](value) for name, value in fields.items() if name in readers})
+    return EVENTS[kind](**{name: readers.get(name, _as_is)(value) for name, value in fields.items()})
 
 
 @cache

@@ -7,7 +7,7 @@ duplicate and counts once; with other content it is a conflict, and the first on
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -31,12 +31,60 @@ class Identities:
     def __init__(self, facts: Sequence[Event], usage_files: Sequence[Path]) -> None:
         """Learn the names that are in a log already."""
         self._facts = {(event.source, event.id): event for event in facts}
+        self._sources = dict.fromkeys(event.source for event in facts)
         self._usage = pl.Series("name", dtype=pl.UInt64)
         for path in usage_files:
             self._usage.append(_name_hashes(pl.read_parquet(path, columns=["source", "id"])))
 
-    def new_facts(self, facts: Sequence[Event]) -> tuple[list[Event], int, list[Conflict]]:
-        """Part facts into new ones, a count of duplicates, and conflicts; remember the new ones."""
+    def new_facts(
+        self, facts: Sequence[Event], files: Sequence[Path]
+    ) -> tuple[list[Event], int, list[Conflict]]:
+        """Part facts into new ones, a count of duplicates, and conflicts; remember the new ones.
+
+        `files` hold the usage that is in the log: a name that usage has is taken.
+        """
+        facts, taken = self._not_usage(facts, files)
+        new, duplicates, conflicts = self._parted(facts)
+        self._sources.update(dict.fromkeys(event.source for event in new))
+        return new, duplicates, taken + conflicts
+
+    def _not_usage(self, facts: Sequence[Event], files: Sequence[Path]) -> tuple[list[Event], list[Conflict]]:
+        """Part off the facts whose names usage has."""
+        names = pl.DataFrame(
+            {"source": [event.source for event in facts], "id": [event.id for event in facts]},
+            schema={"source": pl.String, "id": pl.String},
+        )
+        doubtful = names.filter(_name_hashes(names).is_in(self._usage.implode()))
+        if not len(doubtful):
+            return list(facts), []
+        found = [pl.read_parquet(path).join(doubtful, on=["source", "id"], how="semi") for path in files]
+        taken = {(row["source"], row["id"]): row for part in found for row in part.iter_rows(named=True)}
+        conflicts = [
+            Conflict(event.source, event.id, _row_digest(taken[event.source, event.id]), _digest(event))
+            for event in facts
+            if (event.source, event.id) in taken
+        ]
+        return [event for event in facts if (event.source, event.id) not in taken], conflicts
+
+    def _not_facts(self, usage: pl.DataFrame) -> tuple[pl.DataFrame, list[Conflict]]:
+        """Part off the usage whose names facts have."""
+        shared = [source for source in usage["source"].unique() if source in self._sources]
+        if not shared:
+            return usage, []
+        rows = usage.filter(pl.col("source").is_in(shared))
+        names = [name for name in rows.select("source", "id").iter_rows() if name in self._facts]
+        if not names:
+            return usage, []
+        taken = pl.DataFrame(names, schema={"source": pl.String, "id": pl.String}, orient="row")
+        conflicts = [
+            Conflict(
+                row["source"], row["id"], _digest(self._facts[row["source"], row["id"]]), _row_digest(row)
+            )
+            for row in usage.join(taken, on=["source", "id"], how="semi").iter_rows(named=True)
+        ]
+        return usage.join(taken, on=["source", "id"], how="anti", maintain_order="left"), conflicts
+
+    def _parted(self, facts: Sequence[Event]) -> tuple[list[Event], int, list[Conflict]]:
         named = {(event.source, event.id): event for event in facts}
         if len(named) == len(facts) and named.keys().isdisjoint(self._facts):
             self._facts.update(named)
@@ -61,16 +109,17 @@ class Identities:
 
         Names are compared by hash; only where hashes meet are the rows themselves read and compared.
         """
+        usage, taken = self._not_facts(usage)
         hashes = _name_hashes(usage)
         is_known = self._usage.is_in(hashes.implode())
         if hashes.n_unique() == len(hashes) and not is_known.any():
             self._usage.append(hashes)
-            return usage, 0, []
+            return usage, 0, taken
         doubtful = hashes.is_duplicated() | hashes.is_in(self._usage.filter(is_known).implode())
         kept, duplicates, conflicts = _compare(usage.filter(doubtful), files)
         usage = pl.concat([usage.filter(~doubtful), kept])
         self._usage.append(_name_hashes(usage))
-        return usage, duplicates, conflicts
+        return usage, duplicates, taken + conflicts
 
 
 def _compare(usage: pl.DataFrame, files: Sequence[Path]) -> tuple[pl.DataFrame, int, list[Conflict]]:
@@ -96,7 +145,6 @@ def _compare(usage: pl.DataFrame, files: Sequence[Path]) -> tuple[pl.DataFrame, 
     conflicts = [
         Conflict(*row)
         for row in conflicting.select("source", "id", "_kept", "_digest")
-        .unique()
         .sort("source", "id", "_digest")
         .iter_rows()
     ]
@@ -113,6 +161,10 @@ def _name_hashes(usage: pl.DataFrame) -> pl.Series:
 
 def _digest(event: Event) -> str:
     return _text_digest(f"{event.type}|{event.subject}|{event.occurred_at.isoformat()}|{encode(event.data)}")
+
+
+def _row_digest(row: dict[str, Any]) -> str:
+    return _text_digest("|".join(str(row[name]) for name in _CONTENT))
 
 
 def _text_digest(text: str) -> str:

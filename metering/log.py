@@ -27,7 +27,7 @@ import polars as pl
 from metering import garbage
 from metering.codec import decode_all, encode_all
 from metering.document import problem
-from metering.event import TYPES, Event, UsageRecorded
+from metering.event import QUANTITY_MAX, TYPES, Event, UsageRecorded, encode
 from metering.identity import Identities
 from metering.period import Period, month_of
 
@@ -212,7 +212,7 @@ class Log:
         _check_times(period, facts, usage)
         if self._identities is None:
             self._identities = Identities([fact.event for fact in self.facts()], self.usage_files())
-        facts, copies, refused = self._identities.new_facts(facts)
+        facts, copies, refused = self._identities.new_facts(facts, self.usage_files())
         usage, more_copies, more_refused = self._identities.new_usage(usage, self.usage_files())
         first = self.blocks[-1].next_position if self.blocks else 0
         frame = _fact_frame(facts, first)
@@ -249,6 +249,9 @@ def _separate(events: Iterable[Event]) -> tuple[list[Event], pl.DataFrame]:
     facts, usage = [], []
     for event in events:
         if type(event.data) is UsageRecorded:
+            if not event.data.quantity.is_finite() or abs(event.data.quantity) > QUANTITY_MAX:
+                place = f"usage {event.source} {event.id}"
+                raise problem(place, f"{event.data.quantity} is no quantity", f"keep within {QUANTITY_MAX:f}")
             usage.append(
                 (
                     event.source,
@@ -270,9 +273,14 @@ def _separate(events: Iterable[Event]) -> tuple[list[Event], pl.DataFrame]:
     return facts, pl.DataFrame(usage, schema=USAGE_SCHEMA, orient="row")
 
 
-def event_order(event: Event) -> tuple[datetime, str, int, str]:
-    """Return what events are ordered by: time, then name, where id 9 comes before id 10."""
-    return (event.occurred_at, event.source, len(event.id), event.id)
+def event_order(event: Event) -> tuple[datetime, str, int, str, str, str, datetime]:
+    """Return what events are ordered by: time, then name, where id 9 comes before id 10.
+
+    Events of one time and name are duplicates or conflicts; their content decides which comes first.
+    """
+    known_at = event.recorded_at or event.occurred_at
+    name = (event.occurred_at, event.source, len(event.id), event.id)
+    return (*name, event.subject, f"{event.type} {encode(event.data)}", known_at)
 
 
 def _check_times(period: Period, facts: list[Event], usage: pl.DataFrame) -> None:
@@ -327,6 +335,9 @@ def _head(before: str, block: Block) -> str:
 
 
 def _append_line(path: Path, row: dict[str, Any]) -> None:
+    text = path.read_bytes() if path.exists() else b""
+    if text and not text.endswith(b"\n"):  # a writer died here: what it left does not count
+        os.truncate(path, text.rfind(b"\n") + 1)
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
         file.flush()

@@ -1,6 +1,7 @@
 """Meters: what is counted of the events, and how it adds up over a period."""
 
-from typing import Literal, Self
+from decimal import Decimal
+from typing import Literal, Self, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -45,6 +46,8 @@ class Meter(BaseModel):
                 if name not in fields:
                     message = f"{self.event} has no field {name!r}; its fields: {', '.join(fields)}"
                     raise ValueError(message)
+            if self.quantity and get_type_hints(EVENTS[self.event])[self.quantity] not in (int, Decimal):
+                raise ValueError(f"{self.quantity!r} of {self.event} is no number; name a field that is one")
         elif self.quantity:
             message = "recorded usage carries its own quantity; remove 'quantity'"
             raise ValueError(message)

@@ -160,7 +160,7 @@ def _dimensions(meters: Mapping[str, Meter]) -> str:
     for key, meter in meters.items():
         if meter.dimensions:
             parts = ", ".join(
-                f"{_text(name)}, coalesce(json_extract_string(e.dimensions, {_text(f'$.{name}')}), '')"
+                f"{_text(name)}, coalesce(json_extract_string(nullif(e.dimensions, ''), {_path(name)}), '')"
                 for name in sorted(meter.dimensions)
             )
             cases.append(f"when {_text(key)} then json_object({parts})::varchar")
@@ -184,11 +184,17 @@ def _aggregate(meters: Mapping[str, Meter]) -> str:
 
 def _unique_of(meters: Mapping[str, Meter]) -> str:
     cases = " ".join(
-        f"when {_text(key)} then json_extract_string(dimensions, {_text(f'$.{meter.of}')})"
+        f"when {_text(key)} then json_extract_string(nullif(dimensions, ''), {_path(meter.of)})"
         for key, meter in meters.items()
         if meter.of and meter.event == USAGE
     )
     return f"case meter {cases} end" if cases else "null"
+
+
+def _path(name: str) -> str:
+    """Quote the JSON path of a key, whatever letters it has."""
+    key = name.replace('"', '\\"')
+    return _text(f'$."{key}"')
 
 
 def _text(value: str) -> str:

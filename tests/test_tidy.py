@@ -34,6 +34,11 @@ ROOMS = {  # the files that may touch a disk or a connection, and why
     "billing/ledger.py": "it keeps the ledger",
     "simulator/run.py": "it builds the directory of a run",
     "simulator/__main__.py": "it is the command line",
+    "simulator/manifest.py": "it hashes a run's files",
+    "simulator/publication.py": "it puts a run in its place, whole or not at all",
+    "simulator/verification.py": "it opens what it verifies",
+    "simulator/query.py": "it opens the ledger for a question, locked down",
+    "simulator/prompt.py": "it keeps the history of what was asked",
 }
 LOCK_LINE = re.compile(r"#[^/]*|[a-z0-9-]+==[\w.]+( ; [^/]+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?")
 
