@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import polars as pl
 
 from billing.lines import CHARGE_SCHEMA, charges, months_of, months_since, year_start
-from billing.money import round_money, times
+from billing.money import EXACT, round_money, times
 from billing.price_book import PriceBook
-from billing.schema import EXACT, POSTED
+from billing.schema import POSTED
 from metering.frame import empty, shaped
 from metering.period import Period, add_months
 
@@ -64,7 +64,8 @@ def true_ups(
     year_ago = add_months(periods[0].starts_on, -12)
     billed = pl.concat([billed.filter(pl.col("month") >= year_ago), shaped(fresh, BILLED_SCHEMA)])
     bound = phases.filter(pl.col("plan").is_in(list(least)), ~pl.col("trial"))
-    over = _years_over(slices.filter(pl.col("plan").is_in(list(least)), ~pl.col("trial")), bound, periods)
+    over = _years_over(slices.filter(~pl.col("trial")), bound, periods)
+    over = over.filter(pl.col("plan").is_in(list(least)))
     paid = (
         over.join(billed.rename({"month": "billed_month"}), on="subscription")
         .filter(pl.col("billed_month").is_between("year_starts_on", "month"))

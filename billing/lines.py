@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import polars as pl
 
+from billing.money import EXACT
 from billing.price_book import Price
-from billing.schema import EXACT
 from metering.frame import empty
 from metering.period import Period
 

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import polars as pl
 
 from billing.lines import months_of, months_since
-from billing.money import over, times
+from billing.money import EXACT, over, times
 from billing.price_book import PriceBook
-from billing.schema import EXACT, as_table
+from billing.schema import as_table
 from metering.frame import shaped
 from metering.period import Period
 

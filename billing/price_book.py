@@ -22,6 +22,7 @@ CATALOG = "catalog"
 
 Money = Annotated[Decimal, Field(ge=0, le=Decimal(10) ** 12, decimal_places=9)]
 Quantity = Annotated[Decimal, Field(ge=0, le=Decimal(10) ** 15, decimal_places=9)]
+Size = Annotated[Decimal, Field(gt=0, le=Decimal(10) ** 15, decimal_places=9)]
 Day = Annotated[date, Field(ge=date(YEAR_MIN, 1, 1), le=date(YEAR_MAX, 1, 1))]
 Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Model = Literal["flat", "unit", "graduated", "volume", "package", "percentage"]
@@ -53,7 +54,7 @@ class Rate(Record):
     model: Model = "unit"
     unit_price: Money | None = None
     flat_fee: Money | None = None
-    package_size: Annotated[Decimal, Field(gt=0)] | None = None
+    package_size: Size | None = None
     tiers: tuple[Tier, ...] = ()
 
     @model_validator(mode="after")
@@ -103,7 +104,7 @@ class Change(Record):
     model: Model | None = None
     unit_price: Money | None = None
     flat_fee: Money | None = None
-    package_size: Annotated[Decimal, Field(gt=0)] | None = None
+    package_size: Size | None = None
     tiers: tuple[Tier, ...] = ()
     annual: Rate | None = None
     allowance: Quantity | None = None

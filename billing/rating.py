@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from billing.lines import by_version, charges, year_start
-from billing.money import ZERO, over, times
+from billing.money import EXACT, ZERO, over, times
 from billing.price_book import Price, PriceBook
 from billing.pricing import between, charge
-from billing.schema import EXACT
 from metering.frame import shaped
 
 CARRIED_SCHEMA = pl.Schema(

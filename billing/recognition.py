@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import polars as pl
 
 from billing.lines import months_of
-from billing.money import over, round_money, times
+from billing.money import EXACT, over, round_money, times
 from billing.price_book import PriceBook
-from billing.schema import EXACT, POSTED
+from billing.schema import POSTED
 from metering.period import Period
 
 

@@ -6,10 +6,9 @@ from typing import NamedTuple
 import polars as pl
 
 from billing.lines import CHARGE_SCHEMA, by_version, charges
-from billing.money import over, times
+from billing.money import EXACT, over, times
 from billing.price_book import CATALOG, AddOn, Price, PriceBook
 from billing.pricing import amount
-from billing.schema import EXACT
 from metering.frame import empty, shaped
 
 VALUE_SCHEMA = pl.Schema(

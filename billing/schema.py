@@ -13,10 +13,8 @@ import polars as pl
 from sqlalchemy import Column, Numeric, TypeDecorator, inspect
 from sqlmodel import Field, SQLModel
 
+from billing.money import EXACT
 from metering.frame import shaped
-
-EXACT = pl.Decimal(38, 12)
-"""Quantities and unrounded amounts."""
 
 POSTED = pl.Decimal(18, 4)
 """Rounded amounts of money."""

@@ -12,10 +12,10 @@ from typing import Any
 import polars as pl
 
 from billing.lines import months_since, year_start
-from billing.money import round_money, split
+from billing.money import EXACT, round_money, split
 from billing.price_book import Agreement, PriceBook
 from billing.pricing import charge
-from billing.schema import EXACT, POSTED, polars_schema
+from billing.schema import POSTED, polars_schema
 from metering.document import Problem, Problems, did_you_mean
 from metering.event import DealReferred, SoldThroughPartner
 from metering.log import Fact

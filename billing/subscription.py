@@ -168,7 +168,7 @@ def _cancel(
     if phases[-1].ends_on is not None and phases[-1].ends_on <= end:
         return "the subscription has ended before"
     kept = [phase for phase in phases if phase.starts_on < end]
-    if kept:
+    if kept and (kept[-1].ends_on is None or kept[-1].ends_on > end or kept[-1].end_reason == "changed"):
         kept[-1] = kept[-1]._replace(ends_on=end, end_reason=data.reason)
     state.phases[data.subscription] = kept
     return ""

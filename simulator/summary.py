@@ -1,6 +1,6 @@
 """The summary: what a run came to, year by year, beside what its scenario expected."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 import polars as pl
 from duckdb import DuckDBPyConnection
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from analytics import metrics, targets
 from analytics.figures import YEAR
 from simulator.publication import RUNS
-from simulator.tables import plain_table
-from simulator.values import percent_text, sparkline, whole_money_text
+from simulator.tables import plain_table, show_fitting
+from simulator.values import percent_text, short_money_text, sparkline, whole_money_text
 
 MEASURES = ("customers", "revenue")
 """The measures that a scenario sets targets for, as `analytics.targets` calls them."""
@@ -62,6 +63,7 @@ def show(screen: Console, summary: Summary) -> None:
     """Print a summary."""
     _show_years(screen, summary)
     if len(summary.targets):
+        screen.print()
         _show_targets(screen, summary)
 
 
@@ -88,69 +90,100 @@ def title(metric: str) -> str:
     return TITLES.get(metric, metric.replace("_", " "))
 
 
-def figure(metric: str, value: Any, currency: str) -> str:
+Writer = Callable[[Decimal, str], str]
+"""A way to write an amount in a currency: whole, or short where there is no room."""
+
+
+def figure(metric: str, value: Any, currency: str, write: Writer = whole_money_text) -> str:
     """Write the value of a metric by its unit, rounded for the eye; a dash where there is none."""
     unit = metrics.METRICS[metric].unit
     if value is None:
         return "–"
     if unit == metrics.MONEY:
-        return whole_money_text(Decimal(value), currency)
+        return write(Decimal(value), currency)
     if unit == metrics.RATIO and metric not in MULTIPLES:
         return percent_text(value)
     return f"{value:,}" if unit == metrics.COUNT else f"{value:,.1f}"
 
 
 def _show_years(screen: Console, summary: Summary) -> None:
+    show_fitting(screen, (_years(summary, write) for write in (whole_money_text, short_money_text)))
+    if summary.mrr:
+        curve = sparkline([float(amount) for amount in summary.mrr])
+        first, last = (whole_money_text(summary.mrr[n], summary.currency) for n in (0, -1))
+        drawn = Text.assemble("\n  committed MRR  ", (first, "dim"), "  ", (curve, "green"), "  ", last)
+        screen.print(drawn, soft_wrap=True)
+
+
+def _years(summary: Summary, write: Writer) -> Table:
+    """Set the metrics of every year, a column each."""
     table = plain_table()
-    table.add_column("year")
+    table.add_column("")
+    rows = summary.years.to_dicts()
+    for row in rows:
+        part = "" if row["months"] == YEAR else f" ({row['months']} months)"
+        table.add_column(f"year {row['year']}{part}", justify="right")
     for name in YEARS:
-        table.add_column(title(name), justify="right")
-    for row in summary.years.iter_rows(named=True):
-        whole = row["months"] == YEAR
-        table.add_row(
-            f"{row['year']}" if whole else f"{row['year']} ({row['months']} months)",
-            *(figure(name, row[name], summary.currency) for name in YEARS),
-        )
-    screen.print(table)
-    if not summary.mrr:
-        return
-    curve = sparkline([float(amount) for amount in summary.mrr])
-    first, last = (whole_money_text(summary.mrr[n], summary.currency) for n in (0, -1))
-    screen.print(Text.assemble("\n  committed MRR  ", (first, "dim"), "  ", (curve, "green"), "  ", last))
+        table.add_row(title(name), *(figure(name, row[name], summary.currency, write) for row in rows))
+    return table
 
 
 def _show_targets(screen: Console, summary: Summary) -> None:
-    """Print target beside simulated, a column a year; a target that was recomputed stands for the printed."""
-    years = summary.targets["year"].unique().sort().to_list()
+    show_fitting(screen, (_targets(summary, form) for form in (_in_full, _in_short, _in_one)))
+
+
+def _targets(summary: Summary, form: "Form") -> Table:
+    """Set targets beside what was simulated; a target that was recomputed stands for the printed one."""
+    told = {(one["measure"], one["row"], one["year"]): one for one in summary.targets.to_dicts()}
+    years = sorted({year for *_, year in told})
     table = plain_table()
-    table.add_column("target against simulated")
+    table.add_column("\ntarget against simulated")
+    heads = form(None, "", summary.currency)
     for year in years:
-        for head in (f"year {year}", "simulated", "reached"):
-            table.add_column(head, justify="right")
-    told = summary.targets.to_dicts()
-    for measure, row in dict.fromkeys((one["measure"], one["row"]) for one in told):
-        cells: list[Text] = []
+        for number, head in enumerate(heads):
+            table.add_column(f"{'' if number else f'year {year}'}\n{head}", justify="right")
+    for measure, row in dict.fromkeys((measure, row) for measure, row, _ in told):
+        cells = []
         for year in years:
-            found = [one for one in told if (one["measure"], one["row"], one["year"]) == (measure, row, year)]
-            cells += _target(found[0], measure, summary.currency) if found else [Text("–")] * 3
-        table.add_row(f"{measure}  {row}", *cells)
-    screen.print()
-    screen.print(table)
+            one = told.get((measure, row, year))
+            cells += form(one, measure, summary.currency) if one else ["–"] * len(heads)
+        table.add_row(f"{measure}  {row}", *cells, style="bold" if row == targets.TOTAL else "")
+    return table
 
 
-def _target(one: Mapping[str, Any], measure: str, currency: str) -> list[Text]:
+Told = Mapping[str, Any] | None
+Form = Callable[[Told, str, str], list[str]]
+"""A way to write a target: its cells, or its heads where there is no target."""
+
+
+def _in_full(one: Told, measure: str, currency: str) -> list[str]:
+    if one is None:
+        return ["target", "simulated", "reached"]
+    goal, simulated = _amounts(one, measure, currency, whole_money_text)
+    return [goal, simulated, percent_text(one["reached"])]
+
+
+def _in_short(one: Told, measure: str, currency: str) -> list[str]:
+    if one is None:
+        return ["target", "simulated"]
+    goal, simulated = _amounts(one, measure, currency, short_money_text)
+    return [goal, f"{simulated} {_share(one):>6}"]
+
+
+def _in_one(one: Told, measure: str, currency: str) -> list[str]:
+    return ["simulated"] if one is None else _in_short(one, measure, currency)[1:]
+
+
+def _share(one: Mapping[str, Any]) -> str:
+    return "–" if one["reached"] is None else f"{one['reached'] * 100:.0f} %"
+
+
+def _amounts(one: Mapping[str, Any], measure: str, currency: str, write: Writer) -> list[str]:
     goal = one["target"] if one[targets.RECOMPUTED] is None else one[targets.RECOMPUTED]
-    write = _count if measure == "customers" else lambda amount: whole_money_text(amount, currency)
-    reached = one["reached"]
     return [
-        Text("–" if goal is None else write(goal), style="dim"),
-        Text("–" if one["simulated"] is None else write(one["simulated"])),
-        Text(percent_text(reached)),
+        "–" if amount is None else f"{int(amount):,}" if measure == "customers" else write(amount, currency)
+        for amount in (goal, one["simulated"])
     ]
-
-
-def _count(amount: Decimal) -> str:
-    return f"{int(amount):,}"
 
 
 def next_steps(out: Path) -> Sequence[tuple[str, str]]:
@@ -158,9 +191,9 @@ def next_steps(out: Path) -> Sequence[tuple[str, str]]:
     name = out.name if out.parent == RUNS else str(out)
     return (
         (f"saasim sql {name}", "ask the ledger"),
-        (f"saasim metrics {name}", "see every metric month by month"),
-        (f"saasim verify {name}", "check every invariant and every file"),
-        (f"saasim replay {name} --prices FILE --out {RUNS}/what-if", "bill the same log under other prices"),
+        (f"saasim metrics {name}", "see every month"),
+        (f"saasim verify {name}", "check every invariant"),
+        (f"saasim replay {name} --prices FILE --out {RUNS}/what-if", "bill it at other prices"),
     )
 
 

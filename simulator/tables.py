@@ -4,7 +4,7 @@ Colour carries meaning and nothing else: dim is secondary, green is good, red is
 NO_COLOR is respected, and in a pipe there is neither colour nor a limit of width.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, TextIO
 
@@ -52,6 +52,21 @@ def show(console: Console, columns: Sequence[Column], rows: Sequence[Sequence[An
     for number in range(len(rows)):
         table.add_row(*[texts[number] for texts in cells])
     console.print(table)
+
+
+def show_fitting(console: Console, tables: Iterable[Table]) -> None:
+    """Print the first of some tables that fits the width, or the last one."""
+    chosen = Table()
+    for chosen in tables:
+        if fits(console, chosen):
+            break
+    console.print(chosen)
+
+
+def fits(console: Console, table: Table) -> bool:
+    """Tell whether a table has room without anything of it being cut."""
+    unbounded = console.options.update(max_width=PIPE_COLUMNS)
+    return console.measure(table, options=unbounded).maximum <= console.width
 
 
 def plain_table() -> Table:

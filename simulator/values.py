@@ -17,6 +17,9 @@ GROUPED_FROM = 10_000
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A text cell that begins so is run as a formula by spreadsheets, so CSV puts an apostrophe before it."""
 
+SHORT_FROM = 100
+"""Of a short amount, no more than three digits are written where it is this large."""
+
 SIGNS = {"": "", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 """Currencies that are written with their sign; the others with their code."""
 
@@ -43,6 +46,16 @@ def money_text(value: Decimal, currency: str = "", places: int = 2) -> str:
 def whole_money_text(value: Decimal, currency: str = "") -> str:
     """Write an amount to the nearest whole unit, for an overview."""
     return money_text(value.quantize(Decimal(1)), currency, 0)
+
+
+def short_money_text(value: Decimal, currency: str = "") -> str:
+    """Write an amount in the fewest letters: `$950`, `$84k`, `$7.5M`."""
+    for size, letter in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
+        if abs(value) >= size:
+            part = value / size
+            places = 0 if abs(part) >= SHORT_FROM else 1
+            return money_text(part.quantize(Decimal(1).scaleb(-places)), currency, places) + letter
+    return whole_money_text(value, currency)
 
 
 def integer_text(value: int) -> str:

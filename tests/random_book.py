@@ -123,8 +123,9 @@ class Book:
             price["annual"] = rate(rng, high=5000, size=5)
         if rng.random() < 0.3 and (self.moot or not per):  # an add-on has a stream, too: which one counts?
             price["stream"] = rng.choice(STREAMS)
-        # What `prorate = false` and a new price mean for a year that is paid is not settled.
-        settled = self.moot or (price["cadence"] != "year" and not self.by_year)
+        # What `prorate = false` and a new price mean for a year that is paid is not settled, nor which day's
+        # price is paid once.
+        settled = self.moot or (price["cadence"] == "billing" and not self.by_year)
         if settled and rng.random() < 0.2:
             price["prorate"] = False
         if settled and rng.random() < 0.3:

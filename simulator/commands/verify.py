@@ -18,7 +18,7 @@ def verify_run(name: str, *, as_json: bool) -> int:
     for verdict in verify(evidence_of(run)):
         verdicts.append(verdict)
         if not as_json:
-            screen.print(_line(verdict))
+            screen.print(_line(verdict, screen.width))
     failed = [verdict.check for verdict in verdicts if not verdict.holds]
     if as_json:
         told = {"run": str(run), "holds": not failed, "checks": [verdict._asdict() for verdict in verdicts]}
@@ -36,13 +36,18 @@ def verify_run(name: str, *, as_json: bool) -> int:
     return 1 if failed else 0
 
 
+WIDE = 130
+"""Where a line with its promise fits, however large the figures."""
+
 _NAMES = max(map(len, CHECKS))
 _PROMISES = max(len(check.promise) for check in CHECKS.values())
 
 
-def _line(verdict: Verdict) -> Text:
+def _line(verdict: Verdict, width: int) -> Text:
+    """Write a verdict; on a narrow screen its promise is left out."""
+    promise = f"{verdict.promise:<{_PROMISES}}  " if width >= WIDE else ""
     mark = ("✓", "green") if verdict.holds else ("✗", "bold red")
     return Text.assemble(
-        "  ", mark, f" {verdict.check:<{_NAMES}}  ", (f"{verdict.promise:<{_PROMISES}}  ", "dim"),
+        "  ", mark, f" {verdict.check:<{_NAMES}}  ", (promise, "dim"),
         (visible(verdict.figure), "" if verdict.holds else "red"),
     )  # fmt: skip

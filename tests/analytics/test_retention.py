@@ -8,7 +8,7 @@ import pytest
 from analytics.cohorts import cohorts
 from analytics.formula import annualised
 from analytics.metrics import monthly
-from billing.schema import EXACT
+from billing.money import EXACT
 from tests.analytics.company import Company, at, month, plain
 
 YEAR = 12

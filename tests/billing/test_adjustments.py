@@ -327,7 +327,7 @@ def test_commitments_are_each_subscriptions_own() -> None:
 
 
 def test_commitments_add_up_the_same_month_by_month(tmp_path: Path) -> None:
-    """Bills of each month alone true up what the bill of all months does: every case as an account of one company."""
+    """Bills of each month alone true up what one bill of all months does, for every case together."""
     table = "\n".join(
         line.replace("  a  ", f"  a{number}  ").replace("  s ", f"  s{number} ")
         for number, (_, told, _) in enumerate(TRUE_UPS.values())

@@ -53,7 +53,7 @@ def test_a_month_earns_its_days(told: str, first_months: str) -> None:
 @pytest.mark.parametrize("start", ["2026-01-31", "2026-01-01", "2028-02-29", "2027-03-01", "2026-12-31"])
 @pytest.mark.parametrize("seats", [1, 7, 13])
 def test_the_parts_of_a_line_sum_to_it(start: str, seats: int) -> None:
-    """For terms with and without a leap day every month is its days' part to the cent, and nothing is left."""
+    """With and without a leap day every month earns its days' part to the cent, and nothing is left."""
     found = earned(f"{start}  a  subscription.started  s pro {seats} year", 13, first=start[:7])
     (amount,) = found["amount"].unique()
     line = found.row(0, named=True)
@@ -87,7 +87,8 @@ def test_a_discount_is_recognised_with_its_line() -> None:
         parts[kind].append(part)
 
     assert (Decimal(950), Decimal(-95)) == (sum(parts["recurring"]), sum(parts["discount"]))
-    assert all(abs(a + 10 * b) <= Decimal("0.1") for a, b in zip(*parts.values(), strict=True))
+    pairs = zip(parts["recurring"], parts["discount"], strict=True)
+    assert all(abs(part + 10 * less) <= Decimal("0.1") for part, less in pairs)
 
 
 def test_what_is_earned_at_once_is_not_deferred() -> None:
@@ -106,7 +107,8 @@ def test_a_rest_that_ends_with_the_month_is_not_deferred() -> None:
 
 def test_months_without_a_part_are_no_rows() -> None:
     """A cent over a year is one part."""
-    text = '[plans.pro]\nname = "Pro"\nstream = "s"\nprices.x = { per = "subscription", cadence = "year", unit_price = 0.01 }'
+    price = '{ per = "subscription", cadence = "year", unit_price = 0.01 }'
+    text = f'[plans.pro]\nname = "Pro"\nstream = "s"\nprices.x = {price}'
     found = earned("2026-01-01  a  subscription.started  s pro", 12, text=text)
 
     assert expected("2026-07  0.01") == rows(found, "month earned")

@@ -228,7 +228,7 @@ LINES = {  # what is told; months; the facts; month, price, quantity, amount, fi
 @pytest.mark.parametrize(("months", "table", "due"), LINES.values(), ids=list(LINES))
 def test_a_month_is_charged_in_arrears_by_days(months: int, table: str, due: str) -> None:
     """Lines with cents worked out by hand: price x days of the phase / days of the month."""
-    first = table.split()[0][:7]
+    first = table.split(maxsplit=1)[0][:7]
     bill = billed(BOOK, table, months, first=first)
 
     assert expected(due) == lines(bill, "month price quantity amount starts_on ends_on")
@@ -236,7 +236,7 @@ def test_a_month_is_charged_in_arrears_by_days(months: int, table: str, due: str
 
 
 def test_an_add_on_that_counts_seats_is_charged_for_each_seat() -> None:
-    """per = "seat" counts seats, in an add-on as in a plan."""
+    """A price for each seat counts seats, in an add-on as in a plan."""
     text = f"""{BOOK}
         [add_ons.care]
         name = "Care"
@@ -249,7 +249,7 @@ def test_an_add_on_that_counts_seats_is_charged_for_each_seat() -> None:
 
 
 def test_an_add_on_for_the_subscription_is_charged_once() -> None:
-    """per = "subscription" counts 1, however many are bought."""
+    """A price for the subscription counts 1, however many are bought."""
     text = f"""{BOOK}
         [add_ons.care]
         name = "Care"

@@ -60,7 +60,7 @@ BOOK = """
 
 
 def payouts(text: str, told: str, months: int, *deals: str) -> list[tuple[str, ...]]:
-    """Share what a company bills; a deal is `account partner agreement month`. Month, account, basis, amount."""
+    """Share what a company bills; a deal is `account partner agreement month`."""
     agreed = [(*deal.split()[:3], pl.Series([f"{deal.split()[3]}-01"]).str.to_date()[0]) for deal in deals]
     frame = pl.DataFrame(agreed, schema=DEAL_SCHEMA, orient="row")
     found = share(billed(text, told, months).lines, frame, book(text))
@@ -203,7 +203,7 @@ def test_partners_are_paid_out_of_invoices(told: str, months: int, deals: list[s
 
 
 def test_a_years_window_is_counted_from_the_first_deal() -> None:
-    """First deal in March: 500 a month reach 1,000 in April; in the next March it begins anew, for all customers."""
+    """First deal in March: 500 a month reach 1,000 in April; in the next March all begin anew."""
     told = "\n".join(f"2026-01-01  {n}  subscription.started  s{n} pro {q}" for n, q in (("a", 5), ("b", 1)))
     found = payouts(BOOK, told, 15, "a p yearly 2026-03", "b p yearly 2026-06")
     amounts = {(month, account): amount for month, account, _, amount in found}
@@ -215,7 +215,7 @@ def test_a_years_window_is_counted_from_the_first_deal() -> None:
 
 
 def test_a_payout_says_what_it_is(tmp_path: Path) -> None:
-    """Number, partner, agreement, kind and currency, from facts of both kinds of deals, of which the first counts."""
+    """Number, partner, agreement, kind and currency; of several deals of a kind the first counts."""
     tables = closed(
         tmp_path,
         f'currency = "EUR"\n{BOOK}',
@@ -254,13 +254,16 @@ def test_an_unknown_agreement_is_a_problem(tmp_path: Path) -> None:
         )
 
     assert [
-        "event 0: the price book 'Test' has no agreement 'referal'; add it to the book; did you mean 'referral'?",
+        (
+            "event 0: the price book 'Test' has no agreement 'referal'; "
+            "add it to the book; did you mean 'referral'?"
+        ),
         "event 2",
     ] == [str(raised.value.problems[0]), raised.value.problems[1].place]
 
 
 def test_no_cent_is_made_or_lost() -> None:
-    """Seven customers of one partner: in every month the payouts add up to what the bands of all months give."""
+    """Of seven customers: in every month the payouts add up to what the bands of all months give."""
     told = "\n".join(
         f"2026-0{1 + n % 3}-{1 + 3 * n:02}  c{n}  subscription.started  s{n} pro {n + 1}" for n in range(7)
     )

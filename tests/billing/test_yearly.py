@@ -376,7 +376,7 @@ LINES = {  # what is told; months; the facts; month, price, kind, quantity, amou
 @pytest.mark.parametrize(("months", "table", "due"), LINES.values(), ids=list(LINES))
 def test_a_year_is_charged_in_advance(months: int, table: str, due: str) -> None:
     """Lines with cents worked out by hand: a year's price x days left / days of the term."""
-    bill = billed(BOOK, table, months, first=table.split()[0][:7])
+    bill = billed(BOOK, table, months, first=table.split(maxsplit=1)[0][:7])
 
     assert expected(due) == lines(bill, "month price kind quantity amount starts_on ends_on")
 
@@ -400,7 +400,7 @@ def test_nothing_is_refunded_to_who_comes_back_on_the_day_of_the_end() -> None:
 
 
 def test_a_yearly_price_has_an_annual_rate_only_for_who_pays_by_the_year() -> None:
-    """cadence = "year": the price's own rate is the year's, `annual` is for subscriptions billed by the year."""
+    """With cadence "year" the price's own rate is the year's; `annual` is for who is billed by the year."""
     text = """
         [plans.oem]
         name = "OEM"
@@ -418,7 +418,7 @@ def test_a_yearly_price_has_an_annual_rate_only_for_who_pays_by_the_year() -> No
 
 
 def test_a_fee_costs_what_it_cost_on_the_first_day_of_the_month() -> None:
-    """The version of a price is that of the first day of the billed month; only yearly terms look at the day."""
+    """The version in force is that of the billed month's first day; only yearly terms look at the day."""
     text = """
         [plans.pro]
         name = "Pro"
@@ -436,7 +436,7 @@ def test_a_fee_costs_what_it_cost_on_the_first_day_of_the_month() -> None:
 
 
 def test_mid_term_changes_leave_the_worth_of_the_days() -> None:
-    """All lines of a term add up to each day's part of its yearly price, but for a cent of rounding a line."""
+    """All lines of a term add up to each day's part of its yearly price, but for rounding."""
     table = """
         2026-01-31  a  subscription.started  s pro 10 year
         2026-03-01  a  seats.changed         s 20

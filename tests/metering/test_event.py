@@ -90,12 +90,31 @@ def test_types_and_kinds_are_one_to_one() -> None:
 
 def test_the_log_knows_every_kind_that_a_company_needs() -> None:
     """At least the kinds that the project was asked for, by their CloudEvents types."""
-    assert set(EVENTS) >= set(
-        """lead.created account.signed_up subscription.started plan.changed seats.changed add_on.bought
-        add_on.dropped subscription.cancelled subscription.reactivated usage.recorded devices.shipped
-        course.enrolled course.completed exam.sat project.started hours.worked milestone.delivered
-        partner.joined deal.referred deal.sold invoice.paid payment.failed money.spent""".split()
-    )
+    assert set(EVENTS) >= {
+        "lead.created",
+        "account.signed_up",
+        "subscription.started",
+        "plan.changed",
+        "seats.changed",
+        "add_on.bought",
+        "add_on.dropped",
+        "subscription.cancelled",
+        "subscription.reactivated",
+        "usage.recorded",
+        "devices.shipped",
+        "course.enrolled",
+        "course.completed",
+        "exam.sat",
+        "project.started",
+        "hours.worked",
+        "milestone.delivered",
+        "partner.joined",
+        "deal.referred",
+        "deal.sold",
+        "invoice.paid",
+        "payment.failed",
+        "money.spent",
+    }
 
 
 def test_decimals_keep_their_digits() -> None:
@@ -111,7 +130,7 @@ def test_letters_of_all_languages_are_written_as_they_are() -> None:
 @pytest.mark.parametrize("kind", sorted(EVENTS))
 def test_many_facts_are_written_and_read_like_one(kind: str) -> None:
     """The codec of whole blocks writes the JSON of `encode`, and reads what `decode` reads."""
-    told = [_event(sample(kind)._replace(**{name: text for name in _texts(kind)})) for text in TRICKY]
+    told = [_event(sample(kind)._replace(**dict.fromkeys(_texts(kind), text))) for text in TRICKY]
     frame = _frame(told)
 
     assert [encode(event.data) for event in told] == encode_all(told).to_list()

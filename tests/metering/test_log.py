@@ -1,4 +1,4 @@
-"""The log: append-only blocks of a month, gapless positions, and a chain that names what was tampered with."""
+"""The log: append-only blocks of a month, gapless positions, and a chain that names what was edited."""
 
 import json
 import random
@@ -173,7 +173,7 @@ def test_an_event_outside_of_the_month_is_refused_and_nothing_is_written(
     before = tree(tmp_path)
 
     with pytest.raises(
-        Problems, match="block 2026-01: an event occurred at .*; put it in the block of its month"
+        Problems, match=r"block 2026-01: an event occurred at .*; put it in the block of its month"
     ):
         log.append(JANUARY, [*good, *bad], bulk)
 

@@ -2,6 +2,7 @@
 
 import random
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -53,7 +54,7 @@ def test_anchored_months_leave_no_day_out() -> None:
     """The months from an anchor follow each other: no gap, no overlap, 365 or 366 days a year."""
     for anchor in ANCHORS:
         bounds = [add_months(anchor, n) for n in range(49)]
-        spans = [Period(*pair) for pair in zip(bounds, bounds[1:], strict=False)]
+        spans = [Period(*pair) for pair in pairwise(bounds)]
 
         assert 4 * 365 + 1 == sum(span.days for span in spans)
         assert {28, 29, 30, 31}.issuperset(span.days for span in spans)

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 import pytest
 
 from metering.event import Event, UsageRecorded
-from metering.log import Fact, Log
+from metering.log import Log
 from metering.meter import Meter
 from metering.usage import MEASURED_SCHEMA, SPAN_SCHEMA, measure
 from tests.ledgers import engine, expected, facts, record, rows, run_of
@@ -157,8 +157,7 @@ def test_a_dimension_may_have_any_name(tmp_path: Path, name: str) -> None:
 
 
 def test_facts_are_measured_like_usage(tmp_path: Path) -> None:
-    """A meter over facts adds up a field, or counts 1 without one; the subject is the payload's subscription,
-    else the account."""
+    """A meter over facts adds up a field or counts 1, for their subscription, else their account."""
     log = record(
         tmp_path,
         """
@@ -315,80 +314,61 @@ def random_phases(rng: random.Random) -> list[tuple[str, int, str, str]]:
     return phases
 
 
+class Seen(NamedTuple):
+    """An event that a meter counts, as a plain loop over the log sees it."""
+
+    meter: str
+    subject: str
+    at: datetime
+    position: int
+    quantity: Decimal
+    values: dict[str, str]
+
+
+def seen_in(log: Log) -> Iterator[Seen]:
+    """Read a log event by event."""
+    for row in pl.concat([pl.read_parquet(path) for path in log.usage_files()]).iter_rows(named=True):
+        values = {name: str(value) for name, value in json.loads(row["dimensions"]).items()}
+        yield Seen(row["meter"], row["subject"], row["occurred_at"], row["position"], row["quantity"], values)
+    for position, event in log.facts():
+        values = {name: str(value) for name, value in event.data._asdict().items()}
+        if event.type == "exam.sat":
+            yield Seen("exams", event.subject, event.occurred_at, position, Decimal(1), values)
+        else:
+            devices = Decimal(values["devices"])
+            yield Seen("devices", values["subscription"], event.occurred_at, position, devices, values)
+
+
 def brute_force(
     log: Log, phases: list[tuple[str, int, str, str]]
 ) -> dict[tuple[str, ...], tuple[Decimal, int]]:
     """Measure one event after the other."""
-    found: dict[tuple[str, ...], list[tuple[datetime, int, Decimal, str]]] = defaultdict(list)
-    usage = pl.concat([pl.read_parquet(path) for path in log.usage_files()])
-    for row in usage.iter_rows(named=True):
-        values = {name: str(value) for name, value in json.loads(row["dimensions"]).items()}
-        meter = KINDS.get(row["meter"], Meter())
-        _count(
-            found,
-            phases,
-            (row["subject"], row["meter"]),
-            row["occurred_at"],
-            row["position"],
-            row["quantity"],
-            values,
-            meter,
+    groups: dict[tuple[str, ...], list[Seen]] = defaultdict(list)
+    for seen in seen_in(log):
+        meter, day = KINDS.get(seen.meter, Meter()), str(seen.at.date())
+        number = next(
+            (
+                str(n)
+                for subject, n, start, end in phases
+                if subject == seen.subject and start <= day and (not end or day < end)
+            ),
+            "",
         )
-    for fact in log.facts():
-        _count_fact(found, phases, fact)
-    totals = {}
-    for key, seen in found.items():
-        numbers = [quantity for _, _, quantity, _ in seen]
-        totals[key] = (
-            {
-                "sum": sum(numbers, Decimal(0)),
-                "count": Decimal(len(seen)),
-                "max": max(numbers),
-                "latest": max(seen)[2],
-                "unique_count": Decimal(len({item for *_, item in seen})),
-            }[KINDS.get(key[3], Meter()).aggregation],
-            len(seen),
-        )
-    return totals
+        kept = {name: seen.values[name] for name in sorted(meter.dimensions)}
+        text = json.dumps(kept, separators=(",", ":")) if kept else ""
+        groups[f"{seen.at:%Y-%m}", seen.subject, number, seen.meter, text].append(seen)
+    return {key: (total(KINDS.get(key[3], Meter()), group), len(group)) for key, group in groups.items()}
 
 
-def _count_fact(found: Any, phases: list[tuple[str, int, str, str]], fact: Fact) -> None:
-    data = fact.event.data._asdict()
-    key, subject, quantity = ("exams", fact.event.subject, 1)
-    if fact.event.type == "devices.shipped":
-        key, subject, quantity = ("devices", data["subscription"], data["devices"])
-    values = {name: str(value) for name, value in data.items()}
-    _count(
-        found,
-        phases,
-        (subject, key),
-        fact.event.occurred_at,
-        fact.position,
-        Decimal(quantity),
-        values,
-        KINDS[key],
-    )
-
-
-def _count(
-    found: Any,
-    phases: list[tuple[str, int, str, str]],
-    who: tuple[str, str],
-    at: datetime,
-    position: int,
-    quantity: Decimal,
-    values: dict[str, str],
-    meter: Meter,
-) -> None:
-    subject, key = who
-    day = str(at.date())
-    number = [
-        str(n) for s, n, start, end in phases if s == subject and start <= day and (not end or day < end)
-    ]
-    kept = {name: values[name] for name in sorted(meter.dimensions)}
-    text = json.dumps(kept, separators=(",", ":")) if kept else ""
-    place = (f"{at:%Y-%m}", subject, number[0] if number else "", key, text)
-    found[place].append((at, position, quantity, values.get(meter.of, "")))
+def total(meter: Meter, group: list[Seen]) -> Decimal:
+    """Add up events as a meter says."""
+    return {
+        "sum": sum((seen.quantity for seen in group), Decimal(0)),
+        "count": Decimal(len(group)),
+        "max": max(seen.quantity for seen in group),
+        "latest": max(group, key=lambda seen: (seen.at, seen.position)).quantity,
+        "unique_count": Decimal(len({seen.values.get(meter.of) for seen in group})),
+    }[meter.aggregation]
 
 
 @pytest.mark.parametrize("seed", range(6))
