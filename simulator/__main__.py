@@ -168,11 +168,10 @@ def main() -> None:
     """Run the command line, and end the process with its exit code."""
     gc.disable()  # a verb lives for seconds: looking for garbage takes a tenth of them and finds next to none
     words = sys.argv[1:]
-    try:
+    code = 0
+    with contextlib.suppress(BrokenPipeError):  # our reader may have read enough, as `head` does
         code = answer([word for word in words if word != "--debug"], debug="--debug" in words)
         sys.stdout.flush()
-    except (BrokenPipeError, SystemExit):
-        code = 0  # our reader has read enough, as `head` does; typer makes a SystemExit of it
     sys.stderr.flush()
     os._exit(code)  # everything is closed: to take a world of agents apart would cost another half second
 
@@ -188,6 +187,8 @@ def answer(words: list[str], *, debug: bool = False) -> int:
     except (KeyboardInterrupt, typer.Abort):
         failure.say("stopped", failure.YELLOW)
         return failure.INTERRUPTED
+    except SystemExit:  # typer's, when it has completed a word for a shell, or when our reader is gone
+        return 0
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - the last resort, and it says what it caught

@@ -83,7 +83,10 @@ def version(price: Price, day: date) -> tuple[Rate, Rate | None, Decimal]:
     annual, allowance = price.annual, price.allowance
     for change in price.changes:
         if change.starts_on <= day:
-            rate, annual = change, change.annual or annual
+            named = {name: getattr(change, name) for name in Rate.model_fields}
+            named = {name: value for name, value in named.items() if value not in (None, ())}
+            rate = Rate(**named) if named else rate
+            annual = change.annual or annual
             allowance = allowance if change.allowance is None else change.allowance
     return rate, annual, allowance
 

@@ -112,8 +112,8 @@ def main() -> None:
             )
     console.print(table)
     console.print(
-        f"medians of {REPEATS} runs in fresh processes, baselines in turn; Python {platform.python_version()}, "
-        f"{os.cpu_count()} cores"
+        f"medians of {REPEATS} runs in fresh processes, baselines in turn; "
+        f"Python {platform.python_version()}, {os.cpu_count()} cores"
     )
 
 

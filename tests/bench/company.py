@@ -25,11 +25,20 @@ seconds = {}
 name = "Pro"
 stream = "subscriptions"
 [plans.pro.prices]
-api_calls = { meter = "api_calls", model = "package", package_size = 10000, unit_price = 10, allowance = 5000 }
-tokens = { meter = "tokens", model = "graduated", tiers = [
-    { up_to = 10000, unit_price = 0.002 }, { up_to = 50000, unit_price = 0.0015 }, { unit_price = 0.001 } ] }
+api_calls.meter = "api_calls"
+api_calls.model = "package"
+api_calls.package_size = 10000
+api_calls.unit_price = 10
+api_calls.allowance = 5000
+tokens.meter = "tokens"
+tokens.model = "graduated"
+tokens.tiers = [
+    { up_to = 10000, unit_price = 0.002 }, { up_to = 50000, unit_price = 0.0015 }, { unit_price = 0.001 },
+]
 storage = { meter = "storage", model = "unit", unit_price = 0.05 }
-seconds = { meter = "seconds", model = "volume", tiers = [{ up_to = 20000, unit_price = 0.01 }, { unit_price = 0.008 }] }
+seconds.meter = "seconds"
+seconds.model = "volume"
+seconds.tiers = [{ up_to = 20000, unit_price = 0.01 }, { unit_price = 0.008 }]
 """
 
 
@@ -60,7 +69,7 @@ def _facts(names: list[str]) -> list[Event]:
 
 
 def _usage(names: list[str], period: Period, events: int) -> pl.DataFrame:
-    """Draw usage: every subscription and meter `events` times, evenly over the month, in the order of time."""
+    """Draw usage: every subscription and meter `events` times a month, in the order of time."""
     gap = f"{period.days * 24 * 60 * 60 * 1_000_000 // (events + 1)}us"
     subjects = pl.DataFrame({"subject": names, "number": range(len(names))})
     return (

@@ -1,4 +1,4 @@
-"""What is measured: each is a function that prepares, then returns the seconds of the part that counts.
+"""What is measured: functions that prepare something, and return the seconds of the part that counts.
 
 Every measure runs in a process of its own. A pair (what we do, its baseline) does the same job on the same data.
 """
@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from datetime import date
 from pathlib import Path
 from time import perf_counter
@@ -45,7 +45,7 @@ def bare_simpy() -> float:
     """Let 10,000 SimPy processes wake up every day of a month."""
     environment = simpy.Environment()
 
-    def story() -> Iterator[simpy.Event]:
+    def story() -> Generator[simpy.Event, Any, None]:
         while True:
             yield environment.timeout(1)
 
@@ -65,7 +65,7 @@ class _Cast:
             agent = world.agent("decider", str(number))
             world.start(agent, self.story(world, agent))
 
-    def story(self, world: World, agent: Agent) -> Iterator[simpy.Event]:
+    def story(self, world: World, agent: Agent) -> Generator[simpy.Event, Any, None]:
         while True:
             yield world.on(world.today + 1)
             seats = 1 + int(agent.chance.uniform("seats", world.today) * 10)
@@ -189,9 +189,12 @@ def sqlite(directory: Path) -> float:
         connection.executemany("insert into usage values (?, ?, ?, ?)", rows)
     # Prices in ten-thousandths of a dollar; a half cent is rounded up.
     query = """
-        with used as (select subject, meter, month, sum(quantity) as q from usage group by subject, meter, month)
+        with used as (
+            select subject, meter, month, sum(quantity) as q from usage group by subject, meter, month
+        )
         select meter, sum(case meter
-            when 'tokens' then (min(q, 10000) * 20 + max(0, min(q, 50000) - 10000) * 15 + max(0, q - 50000) * 10 + 50) / 100
+            when 'tokens' then
+                (min(q, 10000) * 20 + max(0, min(q, 50000) - 10000) * 15 + max(0, q - 50000) * 10 + 50) / 100
             when 'storage' then (q * 500 + 50) / 100
             when 'seconds' then (q * iif(q <= 20000, 100, 80) + 50) / 100
             else (max(0, q - 5000) + 9999) / 10000 * 1000 end) as cents

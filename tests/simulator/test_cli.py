@@ -356,3 +356,14 @@ def test_a_reader_that_leaves_early_is_no_error(there: Path) -> None:
         process.stdout.close()
         assert b"" == process.stderr.read()
         assert 0 == process.wait()
+
+
+def test_a_shell_can_complete_a_verb() -> None:
+    """As typer does it, though help and the end of the process are our own."""
+    asked = {"_SAASIM_COMPLETE": "complete_bash", "COMP_WORDS": "saasim r", "COMP_CWORD": "1"}
+    code = "from simulator.__main__ import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ | asked
+    )
+
+    assert ["run", "replay"] == done.stdout.split()
