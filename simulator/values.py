@@ -29,7 +29,7 @@ SPARKS = "▁▂▃▄▅▆▇█"
 
 def decimal_text(value: Decimal, places_min: int = 0, *, grouped: bool = True) -> str:
     """Write a decimal without its trailing zeros, but with at least `places_min` places."""
-    whole, _, places = f"{abs(value):f}".partition(".")
+    whole, _, places = f"{value.copy_abs():f}".partition(".")  # abs() would cut it to 28 digits
     places = places.rstrip("0").ljust(places_min, "0")
     whole = f"{int(whole):,}" if grouped else whole
     sign = "-" if value < 0 and (int(whole.replace(",", "")) or places.strip("0")) else ""

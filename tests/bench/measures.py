@@ -1,6 +1,6 @@
 """What is measured: functions that prepare something, and return the seconds of the part that counts.
 
-Every measure runs in a process of its own. A pair (what we do, its baseline) does the same job on the same data.
+Every measure runs in a process of its own. A pair (ours, its baseline) does the same job on the same data.
 """
 
 import gc

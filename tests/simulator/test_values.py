@@ -137,7 +137,7 @@ def test_csv_is_read_back_and_runs_nothing(text: str) -> None:
     cell = csv_cell(text)
     rows = list(csv.reader(io.StringIO(f"{cell},end\r\n", newline="")))
 
-    assert [[text.replace("\r", "\r"), "end"]] == [[row[0].removeprefix("'"), *row[1:]] for row in rows] or (
-        text.startswith("'")
-    )
+    assert 1 == len(rows)
+    assert text in {rows[0][0], rows[0][0].removeprefix("'")}
+    assert ["end"] == rows[0][1:]
     assert not rows[0][0].startswith(("=", "+", "-", "@", "\t", "\r"))
