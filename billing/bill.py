@@ -46,6 +46,7 @@ class Billed(NamedTuple):
 
     measured: pl.DataFrame
     usage: pl.DataFrame
+    rated: pl.DataFrame
     unrated: pl.DataFrame
     lines: pl.DataFrame
     invoices: pl.DataFrame
@@ -108,6 +109,7 @@ def bill_measured(
     return Billed(
         measured,
         usage,
+        _rated(rated.counted, lines),
         _unrated(homeless, on_trial, rated.unrated, book),
         lines,
         invoice.invoices(lines, book),
@@ -132,6 +134,17 @@ def at_home(measured: pl.DataFrame, phases: pl.DataFrame) -> tuple[pl.DataFrame,
     terms = phases.select("subscription", "phase_no", "account", "plan")
     usage = known.join(terms, on=["subscription", "phase_no"], how="left")
     return as_table(usage, "usage"), measured.filter(pl.col("phase_no").is_null())
+
+
+def _rated(counted: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+    """Say which line rates which usage: a line of a level its phase's, other lines all phases'."""
+    keys = ["month", "subscription", "plan", "price", "grouped"]
+    named = lines.filter(pl.col("kind") == "usage").rename(
+        {"dimensions": "grouped", "phase_no": "line_phase"}
+    )
+    found = counted.join(named.select(*keys, "invoice", "line_no", "line_phase"), on=keys)
+    own = found.filter(~pl.col("is_level") | (pl.col("phase_no") == pl.col("line_phase")))
+    return as_table(own, "rated_usage")
 
 
 def _unrated(

@@ -4,6 +4,7 @@ Payouts, committed MRR, payments and the journal of all months, in one pass over
 """
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 
 import duckdb
@@ -14,7 +15,7 @@ from billing.bill import Billed, Carried, bill
 from billing.lines import months_of, slices
 from billing.price_book import PriceBook
 from billing.schema import as_table, polars_schema
-from metering.document import problem
+from metering.document import Problem, Problems, problem
 from metering.event import AccountSignedUp, InvoicePaid, InvoiceWrittenOff, MoneySpent, PaymentFailed
 from metering.log import Fact, Log
 from metering.period import Period
@@ -77,6 +78,7 @@ def _settle(done: Sequence[Billed], log: Log, book: PriceBook, carried: Carried)
         "subscription_phases": as_table(phases.sort("subscription", "phase_no"), "subscription_phases"),
         "ignored_events": _ignored(carried),
         "usage": pl.concat([part.usage for part in done]),
+        "rated_usage": pl.concat([part.rated for part in done]),
         "unrated_usage": pl.concat([part.unrated for part in done]),
         "invoices": bills,
         "invoice_lines": lines,
@@ -131,6 +133,8 @@ def _payments(facts: Sequence[Fact], bills: pl.DataFrame) -> pl.DataFrame:
     return as_table(found, "payments")
 
 
+_SMALLEST = Decimal("0.0001")
+
 _SAID = (pl.String, pl.String, pl.String, pl.Int64, pl.Date)
 
 
@@ -141,6 +145,13 @@ def _settled(payouts: pl.DataFrame, periods: Sequence[Period]) -> pl.DataFrame:
 
 
 def _costs(facts: Sequence[Fact]) -> pl.DataFrame:
+    """Read what was spent. Raises Problems for an amount that is finer than the ledger keeps."""
+    spent = [(position, event.data) for position, event in facts if isinstance(event.data, MoneySpent)]
+    if fine := [(position, data.amount) for position, data in spent if data.amount % _SMALLEST]:
+        what = "is finer than a ten-thousandth"
+        raise Problems(
+            Problem(f"event {position}", f"{amount} {what}", "round it") for position, amount in fine
+        )
     rows = [
         (position, event.occurred_at.date(), data.cost_centre, data.segment, data.channel, data.stream,
          data.currency, data.amount)

@@ -93,11 +93,15 @@ def recurring(
 
 def _endings(phases: pl.DataFrame) -> pl.DataFrame:
     """Say of each month in which a phase ended how the last of these did: (subscription, month, ...)."""
+    ordered = phases.sort("subscription", "phase_no")
+    after = {
+        f"{name}_after": pl.col(name).shift(-1).over("subscription") for name in ("plan", "seats", "add_ons")
+    }
     return (
-        phases.filter(pl.col("ends_on").is_not_null())
-        .sort("subscription", "phase_no")
-        .group_by("subscription", month=pl.col("ends_on").dt.truncate("1mo"))
-        .agg(pl.col("end_reason").last(), ended_on=pl.col("ends_on").last())
+        ordered.with_columns(**after)
+        .filter(pl.col("ends_on").is_not_null())
+        .group_by("subscription", month=pl.col("ends_on").dt.truncate("1mo"), maintain_order=True)
+        .agg(pl.col("end_reason", *after).last(), ended_on=pl.col("ends_on").last())
     )
 
 
@@ -111,8 +115,12 @@ def _changes(held: pl.DataFrame, ended: pl.DataFrame, periods: Sequence[Period])
     cause = (
         pl.when(gone & pl.col("end_reason").is_in(["voluntary", "involuntary"]))
         .then("end_reason")
-        .when(gone & (pl.col("end_reason") == "changed"))
+        .when(gone & (pl.col("plan_after") != pl.col("plan_before")))
         .then(pl.lit("plan"))
+        .when(gone & (pl.col("seats_after") != pl.col("seats_before")))
+        .then(pl.lit("seats"))
+        .when(gone & (pl.col("add_ons_after") != pl.col("add_ons_before")))
+        .then(pl.lit("add_on"))
         .when(gone | came)
         .then(pl.lit("subscription"))
         .when(pl.col("plan") != pl.col("plan_before"))

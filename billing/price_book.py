@@ -318,6 +318,7 @@ def _checked(book: PriceBook, place: str) -> PriceBook:
         *_plan_problems(book, place),
         *_add_on_problems(book, place),
         *_agreement_problems(book, place),
+        *_replacement_problems(book, place),
     ]
     if problems:
         raise Problems(problems)

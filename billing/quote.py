@@ -22,7 +22,7 @@ from pydantic import Field, model_validator
 from billing import rating
 from billing.bill import Carried, bill_measured, spans
 from billing.lines import slices
-from billing.price_book import Plan, Price, PriceBook, Record
+from billing.price_book import Day, Plan, Price, PriceBook, Record
 from billing.pricing import Step, explain
 from billing.subscription import Subscriptions
 from metering.document import did_you_mean, problem, validate
@@ -44,18 +44,18 @@ class Request(Record):
     plan: str | None = None
     price: dict[str, Any] | None = None
     quantity: Count | None = None
-    currency: str | None = None
+    currency: str | None = Field(None, pattern="^[A-Z]{3}$")
     seats: int = Field(1, ge=0)
     billing: str = Field("month", pattern="^(month|year)$")
     discount: str = ""
-    add_ons: dict[str, int] = Field({})
+    add_ons: dict[str, Annotated[int, Field(ge=1)]] = Field({})
     usage: dict[str, Count] = Field({})
     before: dict[str, Count] | Count = Decimal(0)
     dimensions: dict[str, dict[str, str]] = Field({})
-    period: str = Field("", pattern=r"^(\d{4}-\d{2})?$")
+    period: str = Field("", pattern=r"^(20\d{2}-(0[1-9]|1[0-2]))?$")
     months: int = Field(1, ge=1, le=120)
-    starts_on: date | None = None
-    ends_on: date | None = None
+    starts_on: Day | None = None
+    ends_on: Day | None = None
 
     @model_validator(mode="after")
     def _one_thing(self) -> Self:
@@ -63,6 +63,8 @@ class Request(Record):
             raise ValueError("needs exactly one of 'plan' and 'price'; name a plan, or describe a price")
         if self.price is not None and self.quantity is None:
             raise ValueError("a price needs a 'quantity'; say how many")
+        if self.starts_on and self.ends_on and self.ends_on <= self.starts_on:
+            raise ValueError(f"ends_on {self.ends_on} is not after starts_on {self.starts_on}; swap them")
         return self
 
 
@@ -119,6 +121,7 @@ def _check(book: PriceBook, asked: Request, place: str) -> None:
     named: tuple[tuple[str, Iterable[str], Mapping[str, Any]], ...] = (
         ("plan", [asked.plan or ""], book.plans),
         ("usage", asked.usage, book.meters),
+        ("before", asked.before if isinstance(asked.before, dict) else (), book.meters),
         ("add_ons", asked.add_ons, book.add_ons),
         ("discount", [asked.discount] if asked.discount else [], book.discounts),
     )

@@ -36,11 +36,16 @@ _COUNTED = ["plan", "meter", "dimensions"]
 
 
 class Rated(NamedTuple):
-    """Charges for usage, what each open window has used now, and the usage that no price counted."""
+    """Charges for usage, what each open window has used now, and the usage that no price counted.
+
+    `counted` says which usage each price counted, once for each price: the usage with `price`, `grouped` (the
+    dimensions of the charge) and `is_level` (whether each phase has a charge of its own).
+    """
 
     charges: pl.DataFrame
     carried: pl.DataFrame
     unrated: pl.DataFrame
+    counted: pl.DataFrame
 
 
 def rate(usage: pl.DataFrame, slices: pl.DataFrame, book: PriceBook, carried: pl.DataFrame) -> Rated:
@@ -50,7 +55,8 @@ def rate(usage: pl.DataFrame, slices: pl.DataFrame, book: PriceBook, carried: pl
     the allowances; `carried` has those of `CARRIED_SCHEMA`. Charges of quantity 0 are left out.
     """
     counts = _counts(usage, book)
-    found = usage.join(counts, on=_COUNTED).with_columns(dimensions="grouped")
+    counted = usage.join(counts, on=_COUNTED)
+    found = counted.with_columns(dimensions="grouped")
     unrated = usage.join(counts, on=_COUNTED, how="anti")
     levels = _held(found.filter(pl.col("is_level")), slices)
     flows = _pooled(found.filter(~pl.col("is_level")), slices)
@@ -70,7 +76,8 @@ def rate(usage: pl.DataFrame, slices: pl.DataFrame, book: PriceBook, carried: pl
         .agg(quantity=(pl.col("before") + pl.col("quantity")).sort_by("month").last())
     )
     newest = pl.concat([carried, shaped(used, CARRIED_SCHEMA)])
-    return Rated(charges(parts), newest.unique(_WINDOW, keep="last", maintain_order=True), unrated)
+    newest = newest.unique(_WINDOW, keep="last", maintain_order=True)
+    return Rated(charges(parts), newest, unrated, counted)
 
 
 def _counts(usage: pl.DataFrame, book: PriceBook) -> pl.DataFrame:

@@ -99,6 +99,19 @@ class UsageRow(SQLModel, table=True):
     events: int = _column("how many events it was measured from")
 
 
+class RatedUsageRow(SQLModel, table=True):
+    """Which invoice line rates which measured usage; several lines may rate the same."""
+
+    __tablename__ = "rated_usage"
+    invoice: str = _key("the invoice")
+    line_no: int = _key("the line")
+    month: date = _key("service month of the usage")
+    subscription: str = _key("the subscription that used")
+    phase_no: int = _key("its phase")
+    meter: str = _key("meter key of the price book")
+    dimensions: str = _key("values of the meter's dimensions, as in usage")
+
+
 class UnratedUsageRow(SQLModel, table=True):
     """Usage that no invoice line prices, with the reason: nothing disappears silently."""
 
@@ -253,6 +266,7 @@ MODELS: tuple[type[SQLModel], ...] = (
     AccountRow,
     SubscriptionPhaseRow,
     UsageRow,
+    RatedUsageRow,
     UnratedUsageRow,
     IgnoredEventRow,
     InvoiceRow,

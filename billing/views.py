@@ -123,8 +123,9 @@ VIEWS: dict[str, View] = {
             l.amount as line_amount, u.meter, u.dimensions, u.month, u.quantity as used, u.events
         from postings p
         join invoice_lines l on l.invoice = p.invoice and l.line_no = p.line_no
-        left join usage u on l.meter <> '' and u.meter = l.meter and u.month = l.month
-            and u.subscription = l.subscription and u.plan = l.plan
+        left join rated_usage r on r.invoice = l.invoice and r.line_no = l.line_no
+        left join usage u on u.month = r.month and u.subscription = r.subscription
+            and u.phase_no = r.phase_no and u.meter = r.meter and u.dimensions = r.dimensions
         """,
     ),
 }

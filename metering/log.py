@@ -148,8 +148,12 @@ class Log:
         Problems where the month is not the next one or an event lies outside of it: nothing is written then.
         """
         self._check_month(period)
-        with garbage.kept():
-            return self._append(period, facts, usage)
+        try:
+            with garbage.kept():
+                return self._append(period, facts, usage)
+        except BaseException:
+            self._identities = None  # what was not written is not known
+            raise
 
     def facts(self, periods: Sequence[Period] | None = None) -> list[Fact]:
         """Return the business facts of some months (all by default), in the order of their positions."""

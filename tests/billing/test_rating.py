@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import polars as pl
 import pytest
 
-from tests.ledgers import closed, expected, lines, metered, rows
+from tests.ledgers import expected, lines, metered
 
 BOOK = """
     meters.calls = {}
@@ -267,48 +266,6 @@ def test_usage_is_rated(tmp_path: Path, months: int, table: str, due: str) -> No
     assert {"usage"} >= {kind for (kind,) in lines(bill, "kind")}
 
 
-def test_a_contract_years_window_begins_in_the_month_of_the_anchor(tmp_path: Path) -> None:
-    """Anchor 15 November: bands and allowance (100) of a region last to October and begin anew then."""
-    bill = metered(
-        tmp_path,
-        BOOK,
-        """
-        2025-11-15  a  subscription.started  s oem
-        2025-11-20  s  usage.recorded        tokens 150 '{"model":"s","region":"eu"}'  # 50 at 2
-        2026-01-20  s  usage.recorded        tokens 100 '{"model":"m","region":"eu"}'  # 50 at 2, 50 at 1
-        2026-01-21  s  usage.recorded        tokens 101 '{"model":"m","region":"us"}'  # 1 at 2
-        2026-10-31  s  usage.recorded        tokens 10  '{"model":"m","region":"eu"}'  # 10 at 1
-        2026-11-01  s  usage.recorded        tokens 120 '{"model":"m","region":"eu"}'  # a new year: 20 at 2
-        """,
-        13,
-        first="2025-11",
-    )
-
-    assert expected("""
-        2025-11  {"region":"eu"}  150  100  100.00
-        2026-01  {"region":"eu"}  100  100  150.00
-        2026-01  {"region":"us"}  101  100  2.00
-        2026-10  {"region":"eu"}  10   100  10.00
-        2026-11  {"region":"eu"}  120  100  40.00
-    """) == lines(bill, "month dimensions quantity allowance amount")
-
-
-def test_a_window_goes_on_over_phases_and_month_by_month(tmp_path: Path) -> None:
-    """Seats that change within the year do not cut the window; billing month by month gives the same."""
-    table = """
-        2026-01-01  a  subscription.started  s oem
-        2026-01-20  a  devices.shipped       s 990
-        2026-02-10  a  devices.shipped       s 5
-        2026-02-15  a  seats.changed         s 2
-        2026-02-20  a  devices.shipped       s 15   # 20 in February: 10 at 1.00, 10 at 0.50
-    """
-    due = [("2026-01", "990", "990.00"), ("2026-02", "20", "15.00")]
-
-    for step in (0, 1):
-        tables = closed(tmp_path / str(step), BOOK, table, 2, step=step)
-        assert due == lines(tables, "month quantity amount")
-
-
 def test_a_full_allowance_is_not_divided(tmp_path: Path) -> None:
     """conventions.allowance = "full": the largest of the phases' allowances, whatever the days."""
     text = f'conventions = {{ allowance = "full" }}\n{BOOK}'
@@ -329,45 +286,6 @@ def test_a_full_allowance_is_not_divided(tmp_path: Path) -> None:
     assert [("s", "1560", "1550", "10.00"), ("t", "31100", "31000", "1.00")] == lines(
         bill, "subscription quantity allowance amount"
     )
-
-
-def test_the_price_of_usage_is_that_of_the_months_first_day(tmp_path: Path) -> None:
-    """A price that changes on 10 February counts from March; earlier units keep their place in the bands."""
-    text = """
-        meters.devices = { event = "devices.shipped", quantity = "devices" }
-        meters.calls = {}
-        [plans.oem]
-        name = "OEM"
-        stream = "s"
-        [plans.oem.prices.calls]
-        meter = "calls"
-        unit_price = 1
-        allowance = 10
-        changes = [{ starts_on = 2026-02-10, unit_price = 2, allowance = 20 }]
-        [plans.oem.prices.royalty]
-        meter = "devices"
-        model = "graduated"
-        window = "life"
-        tiers = [{ up_to = 100, unit_price = 1 }, { unit_price = 0.5 }]
-        [[plans.oem.prices.royalty.changes]]
-        starts_on = 2026-03-01
-        model = "graduated"
-        tiers = [{ up_to = 150, unit_price = 3 }, { unit_price = 2 }]
-    """
-    month = """
-        2026-0{0}-15  s  usage.recorded   calls 30
-        2026-0{0}-15  a  devices.shipped  s 60
-    """
-    table = "2026-01-01  a  subscription.started  s oem\n" + "\n".join(month.format(n) for n in (1, 2, 3))
-
-    assert expected("""
-        2026-01  calls    20.00
-        2026-01  royalty  60.00
-        2026-02  calls    20.00
-        2026-02  royalty  50.00   # 40 at 1, 20 at 0.5
-        2026-03  calls    20.00
-        2026-03  royalty  150.00  # 120 before: 30 at 3, 30 at 2
-    """) == lines(metered(tmp_path, text, table, 3), "month price amount")
 
 
 def test_what_is_billed_and_costs_nothing_is_shown(tmp_path: Path) -> None:
@@ -412,47 +330,6 @@ def test_usage_that_is_taken_back_whole_is_no_line(tmp_path: Path) -> None:
 
     assert [("base", "1"), ("europe", "10"), ("regions", "10"), ("regions", "-10")] == lines(
         bill, "price quantity"
-    )
-
-
-UNRATED = """
-    2026-01-10  a     subscription.started    s pro
-    2026-01-20  a     subscription.cancelled  s 2026-01-25
-    2026-01-09  s     usage.recorded          calls 1      # before it began
-    2026-01-26  s     usage.recorded          calls 2      # after it ended
-    2026-01-12  s     usage.recorded          spare 4      # no price of the plan counts it
-    2026-01-12  s     usage.recorded          nothing 8    # no such meter
-    2026-01-12  x     usage.recorded          calls 16     # no such subscription
-    2026-01-12  x     usage.recorded          nothing 32   # neither
-    2026-01-12  s     usage.recorded          calls 64     # rated
-    2026-01-05  b     account.signed_up       B b@example.com smb web
-    2026-01-12  b     course.enrolled         basic public-virtual 128  # in no price's where
-    2026-01-12  b     course.enrolled         advanced public-virtual 1 # rated
-"""
-
-
-def test_usage_that_no_line_prices_is_shown_with_its_reason(tmp_path: Path) -> None:
-    """Outside of any phase, of an unknown meter, or without a price: nothing disappears silently."""
-    bill = metered(tmp_path, BOOK, UNRATED, 1)
-
-    assert expected("""
-        b  courses  no_price         128  1
-        s  calls    no_subscription  3    2
-        s  nothing  no_meter         8    1
-        s  spare    no_price         4    1
-        x  calls    no_subscription  16   1
-        x  nothing  no_meter         32   1
-    """) == rows(bill.unrated.sort("subject", "meter"), "subject meter reason quantity events")
-
-
-def test_usage_is_either_rated_or_shown_as_unrated(tmp_path: Path) -> None:
-    """Every event is in `usage` or without a phase; what is in `usage` is rated or unrated."""
-    bill = metered(tmp_path, BOOK, UNRATED, 1)
-    homeless = bill.unrated.filter((pl.col("subject") == "x") | (pl.col("reason") == "no_subscription"))
-
-    assert 9 == sum([*bill.usage["events"], *homeless["events"]])
-    assert [("b", "courses"), ("b", "courses"), ("s", "calls"), ("s", "nothing"), ("s", "spare")] == rows(
-        bill.usage.sort("subscription", "meter"), "subscription meter"
     )
 
 

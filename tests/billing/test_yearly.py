@@ -1,11 +1,9 @@
 """Yearly charges: a year in advance from the anchor, credits and charges in mid-term, one-time fees."""
 
-from datetime import date
 from decimal import Decimal
 
 import pytest
 
-from billing.yearly import term_of
 from tests.ledgers import billed, expected, lines
 
 BOOK = """
@@ -39,11 +37,6 @@ BOOK = """
         { starts_on = 2026-09-01, unit_price = 110, annual = { unit_price = 1000 } },
         { starts_on = 2027-01-02, unit_price = 120, annual = { unit_price = 1100 } },
     ]
-    [plans.setup]
-    name = "With a fee"
-    stream = "subscriptions"
-    prices.fee = { per = "subscription", unit_price = 500, cadence = "once" }
-    prices.each = { per = "seat", unit_price = 10, cadence = "once" }
     [add_ons.llm]
     name = "LLM"
     plans = ["pro", "team", "oem"]
@@ -52,10 +45,6 @@ BOOK = """
     name = "Audit"
     plans = ["pro", "team", "oem"]
     price = { per = "add_on", unit_price = 1200, cadence = "year" }
-    [add_ons.move]
-    name = "Migration"
-    plans = ["pro", "setup"]
-    price = { per = "add_on", unit_price = 70, cadence = "once" }
 """
 
 LINES = {  # what is told; months; the facts; month, price, kind, quantity, amount, first day, first day after
@@ -325,51 +314,6 @@ LINES = {  # what is told; months; the facts; month, price, kind, quantity, amou
         2026-09  seat  recurring  2  668.49   2026-09-01  2027-01-01
         """,
     ),
-    "a fee falls due once, at the start": (
-        3,
-        """
-        2026-01-10  a  subscription.started  s setup 3
-        2026-02-10  a  seats.changed         s 5
-        """,
-        """
-        2026-01  each  once  3  30.00   2026-01-10  2026-01-11
-        2026-01  fee   once  1  500.00  2026-01-10  2026-01-11
-        """,
-    ),
-    "a fee falls due when a subscription first comes to the plan": (  # 99 x 9/28
-        5,
-        """
-        2026-02-01            a  subscription.started  s pro
-        2026-02-10            a  plan.changed          s setup 2
-        2026-03-01            a  plan.changed          s pro 0
-        2026-04-01            a  plan.changed          s setup 2
-        """,
-        """
-        2026-02  seat  recurring  1  31.82   2026-02-01  2026-02-10
-        2026-02  each  once       2  20.00   2026-02-10  2026-02-11
-        2026-02  fee   once       1  500.00  2026-02-10  2026-02-11
-        """,
-    ),
-    "who comes back pays no second fee": (
-        5,
-        """
-        2026-01-10  a  subscription.started      s setup 3
-        2026-02-10  a  subscription.cancelled    s 2026-03-01
-        2026-04-10  a  subscription.reactivated  s setup 3
-        """,
-        """
-        2026-01  each  once  3  30.00   2026-01-10  2026-01-11
-        2026-01  fee   once  1  500.00  2026-01-10  2026-01-11
-        """,
-    ),
-    "an add-on may be a fee": (
-        3,
-        """
-        2026-01-10  a  subscription.started  s pro 0
-        2026-02-10  a  add_on.bought         s move 2
-        """,
-        "2026-02  move  once  2  140.00  2026-02-10  2026-02-11",
-    ),
 }
 
 
@@ -417,24 +361,6 @@ def test_a_yearly_price_has_an_annual_rate_only_for_who_pays_by_the_year() -> No
     assert [("m", "1000.00"), ("y", "900.00")] == lines(bill, "subscription amount")
 
 
-def test_a_fee_costs_what_it_cost_on_the_first_day_of_the_month() -> None:
-    """The version in force is that of the billed month's first day; only yearly terms look at the day."""
-    text = """
-        [plans.pro]
-        name = "Pro"
-        stream = "s"
-        [plans.pro.prices.fee]
-        per = "subscription"
-        unit_price = 100
-        cadence = "once"
-        changes = [{ starts_on = 2026-01-10, unit_price = 200 }]
-    """
-
-    assert [("100.00",)] == lines(
-        billed(text, "2026-01-20  a  subscription.started  s pro", 1), "amount", price="fee"
-    )
-
-
 def test_mid_term_changes_leave_the_worth_of_the_days() -> None:
     """All lines of a term add up to each day's part of its yearly price, but for rounding."""
     table = """
@@ -448,34 +374,6 @@ def test_mid_term_changes_leave_the_worth_of_the_days() -> None:
     paid = sum(Decimal(amount) for (amount,) in lines(billed(BOOK, table, 12), "amount"))
 
     assert abs(whole - paid) < Decimal("0.005") * 7
-
-
-@pytest.mark.parametrize(
-    ("anchor", "day", "term"),
-    [
-        ("2026-01-31", "2026-01-31", "2026-01-31 2027-01-31"),
-        ("2026-01-31", "2027-01-30", "2026-01-31 2027-01-31"),
-        ("2026-01-31", "2027-01-31", "2027-01-31 2028-01-31"),
-        ("2028-02-29", "2029-02-27", "2028-02-29 2029-02-28"),
-        ("2028-02-29", "2029-02-28", "2029-02-28 2030-02-28"),
-        ("2028-02-29", "2032-02-28", "2031-02-28 2032-02-29"),
-        ("2028-02-29", "2032-02-29", "2032-02-29 2033-02-28"),
-    ],
-)
-def test_terms_are_reckoned_from_the_anchor(anchor: str, day: str, term: str) -> None:
-    """Contract years begin on the anchor's day, or on the last of February."""
-    assert term.split() == list(map(str, term_of(date.fromisoformat(anchor), date.fromisoformat(day))))
-
-
-def test_terms_have_365_or_366_days() -> None:
-    """And no day lies between two of them."""
-    for anchor in (date(2026, 1, 31), date(2028, 2, 29), date(2026, 3, 1)):
-        day = anchor
-        for _ in range(12):
-            term = term_of(anchor, day)
-            assert term.starts_on == day
-            assert term.days in {365, 366}
-            day = term.ends_on
 
 
 def test_the_lines_of_a_term_carry_the_terms_they_were_sold_on() -> None:

@@ -194,13 +194,6 @@ def test_facts_are_measured_like_usage(tmp_path: Path) -> None:
     )
 
 
-def test_no_meter_no_fact(tmp_path: Path) -> None:
-    """Facts that no meter counts are no usage."""
-    log = record(tmp_path, "2026-01-03  acme  devices.shipped  s 900", 1)
-
-    assert [] == measured(log, meters(m={}))
-
-
 def test_an_unknown_meter_is_summed_up(tmp_path: Path) -> None:
     """Usage of a meter that nobody declared is kept, to be shown."""
     log = record(tmp_path, "2026-01-03  s  usage.recorded  x 2\n2026-01-04  s  usage.recorded  x 3", 1)
