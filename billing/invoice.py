@@ -6,6 +6,8 @@ from billing.price_book import PriceBook
 from billing.schema import POSTED, as_table
 
 _ORDER = ["month", "account", "subscription", "plan", "price", "kind", "starts_on", "phase_no", "dimensions"]
+_TIES = ["meter", "quantity", "exact"]
+"""What tells a price from an add-on of the same key."""
 
 
 def owed(lines: pl.DataFrame) -> pl.DataFrame:
@@ -19,7 +21,7 @@ def owed(lines: pl.DataFrame) -> pl.DataFrame:
 
 def number_lines(lines: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
     """Give each rounded charge its invoice and line number: the ledger's `invoice_lines`."""
-    rows = lines.sort(_ORDER).with_columns(
+    rows = lines.sort(*_ORDER, *_TIES).with_columns(
         invoice=pl.lit("INV-") + pl.col("month").dt.strftime("%Y-%m") + "-" + pl.col("account"),
         line_no=pl.int_range(1, pl.len() + 1).over("month", "account"),
         currency=pl.lit(book.currency),

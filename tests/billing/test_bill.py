@@ -171,3 +171,23 @@ def test_the_total_is_exact() -> None:
     one = billed(BOOK, table, 1)
 
     assert sum((Decimal(x) for (x,) in lines(one, "amount")), Decimal(0)) == one.invoices["total"].sum()
+
+
+def test_a_price_and_an_add_on_may_have_one_key(tmp_path: Path) -> None:
+    """Their lines are numbered in the same order, whether months are billed one by one or all at once."""
+    text = BOOK.replace(
+        "prices.audit", 'prices.llm = { per = "subscription", unit_price = 7 }\n    prices.audit'
+    )
+    table = "\n".join(
+        f"""
+        2026-01-01           a{n}  subscription.started  s{n} pro 0
+        2026-01-01T13:00:00  a{n}  add_on.bought         s{n} llm {1 + n % 3}
+        """
+        for n in range(40)
+    )
+    log = record(tmp_path, table, 3)
+    columns = "invoice line_no price amount"
+    at_once = bill(log.periods, log=log, book=book(text), carried=Carried(), connection=engine())
+    one_by_one = [row for one in month_by_month(log, book(text)) for row in lines(one, columns)]
+
+    assert one_by_one == lines(at_once, columns)

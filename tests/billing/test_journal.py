@@ -5,6 +5,7 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
+from metering.document import Problems
 from tests.ledgers import Tables, closed, expected, posted, rows
 
 BOOK = """
@@ -228,12 +229,10 @@ def test_a_credit_note_is_a_negative_invoice(tmp_path_factory: pytest.TempPathFa
     """) == entry(tables, "INV-2026-07-a")  # 1900 x 183/365
 
 
-@pytest.mark.xfail(strict=True, reason="an amount below 0.00005 is cut to 0 and its entry dropped")
-def test_every_cost_is_booked_to_the_last_digit(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A cost finer than the ledger's columns is refused or kept, never cut."""
-    tables = closed(tmp_path_factory.mktemp("cost"), BOOK, "2026-01-05  -  money.spent  energy 0.00004", 1)
-
-    assert Decimal("0.00004") == balance(tables, "expense")
+def test_a_cost_finer_than_the_ledger_is_refused(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A cost finer than the ledger's columns is a problem that names it, never cut."""
+    with pytest.raises(Problems, match=r"event 0: 0.00004 is finer than a ten-thousandth; round it"):
+        closed(tmp_path_factory.mktemp("cost"), BOOK, "2026-01-05  -  money.spent  energy 0.00004", 1)
 
 
 def test_the_trial_balance_is_zero_in_every_month(company: Tables) -> None:

@@ -188,7 +188,6 @@ def test_a_view_answers(connection: duckdb.DuckDBPyConnection, question: str) ->
     assert ANSWERS[question] == ask(connection, f"{question} order by all")
 
 
-@pytest.mark.xfail(strict=True, reason="trace joins all usage of the meter: every dimension, every phase")
 def test_each_posting_of_a_line_can_be_traced_to_its_usage(connection: duckdb.DuckDBPyConnection) -> None:
     """From revenue back to the line and the usage that it rates: its own dimensions, its own phase."""
     assert [

@@ -121,7 +121,6 @@ def test_a_move_to_a_free_plan_is_a_churn_by_plan(tmp_path_factory: pytest.TempP
     )
 
 
-@pytest.mark.xfail(strict=True, reason='every change that leaves nothing is given the cause "plan"')
 def test_no_seats_at_all_is_a_churn_by_seats(tmp_path_factory: pytest.TempPathFactory) -> None:
     """A subscription without seats is worth nothing, and seats are what changed."""
     table = """

@@ -94,7 +94,6 @@ def test_what_does_not_fit_together_is_a_problem(text: str, place: str, message:
     assert [Problem(f"p.toml: {place}", message, remedy)] == problems(f"{BOOK}\n{text}")
 
 
-@pytest.mark.xfail(strict=True, reason="_replacement_problems is not called by _checked")
 def test_a_replacement_must_exist() -> None:
     """What stands for a key of another book is a plan, add-on, discount or agreement of this one."""
     (found,) = problems(f'replaces = {{ team = "prp" }}\n{BOOK}')

@@ -203,6 +203,13 @@ FOLDS = {  # what is told; the facts; starts, ends, plan, seats, billing, trial,
         """,
         "2026-01-01  2026-03-01  pro  1  month  paid  2026-01-01  -  voluntary",
     ),
+    "a cancellation for a day that is past ends on the day it is told": (
+        """
+        2026-01-01  a  subscription.started    s pro
+        2026-03-10  a  subscription.cancelled  s 2026-02-01
+        """,
+        "2026-01-01  2026-03-10  pro  1  month  paid  2026-01-01  -  voluntary",
+    ),
     "a trial that is cancelled never pays": (
         """
         2026-01-01  a  subscription.started    s pro trial_days=30

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from metering.log import Log, file_hash
+from metering.log import Log, _head, file_hash
 from tests.ledgers import record
 
 QUARTER = """
@@ -134,3 +134,17 @@ def test_another_month_gives_another_head(tmp_path: Path) -> None:
     )
 
     assert all(a.head != b.head for a, b in zip(one.blocks, two.blocks, strict=True))
+
+
+def test_a_gap_in_the_positions_is_a_flaw_even_where_the_hashes_agree(tmp_path: Path) -> None:
+    """A chain that was written anew with a hole in its positions is hashed right, and still not gapless."""
+    log = record(tmp_path, QUARTER, 3)
+    head, forged = log.blocks[0].head, [log.blocks[0]]
+    for block in log.blocks[1:]:
+        moved = block._replace(first_position=block.first_position + 1)
+        head = _head(head, moved)
+        forged.append(moved._replace(head=head))
+    text = "".join(json.dumps(block._asdict()) + "\n" for block in forged)
+    (log.directory / "chain.jsonl").write_text(text)
+
+    assert [("2026-02", "position 4 is missing or taken twice")] == Log.open(log.directory).flaws()

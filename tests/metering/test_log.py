@@ -268,13 +268,10 @@ def test_a_quantity_that_no_column_holds_is_refused(tmp_path: Path, quantity: st
         record(tmp_path, f"2026-01-15  acme-1  usage.recorded  calls {quantity}", 1)
 
 
-REMEMBERED = pytest.mark.xfail(strict=True, reason="facts are remembered before their amounts are checked")
-
-
 @pytest.mark.parametrize(
     "bad",
     [
-        pytest.param("acme  money.spent  adverts NaN", marks=REMEMBERED),
+        "acme  money.spent  adverts NaN",
         "acme-1  usage.recorded  calls NaN",
     ],
 )

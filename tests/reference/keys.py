@@ -70,7 +70,10 @@ def _bounds(metadata: typing.Iterable[Any]) -> str:
         for kind, sign in _SIGNS.items():
             if isinstance(item, kind):
                 bound = getattr(item, kind.__name__.lower())
-                bounds += [f"{sign} {bound:g}"] if abs(bound) < _LIMIT else []
+                if isinstance(bound, date):
+                    bounds.append(f"{sign} {bound}")
+                elif abs(bound) < _LIMIT:
+                    bounds.append(f"{sign} {bound:g}")
     return " " + ", ".join(bounds) if bounds else ""
 
 
