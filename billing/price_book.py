@@ -293,14 +293,10 @@ class PriceBook(Record):
 
     def streams(self) -> set[str]:
         """Return every revenue stream that the book names."""
-        of_prices = {
-            price.stream for plan in self.plans.values() for price in plan.prices.values() if price.stream
-        }
-        return (
-            of_prices
-            | {plan.stream for plan in self.plans.values()}
-            | {a.stream for a in self.add_ons.values() if a.stream}
-        )
+        prices = [price for plan in self.plans.values() for price in plan.prices.values()]
+        prices += [add_on.price for add_on in self.add_ons.values()]
+        named = [*self.plans.values(), *self.add_ons.values(), *prices]
+        return {item.stream for item in named if item.stream}
 
 
 def load(path: Path) -> PriceBook:

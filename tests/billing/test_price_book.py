@@ -222,3 +222,22 @@ def test_usage_prices_are_those_with_a_meter() -> None:
     assert [("pro", "b"), ("pro", "a"), (CATALOG, "c")] == [
         (plan, key) for plan, key, _ in book.usage_prices()
     ]
+
+
+def test_an_agreement_may_name_the_stream_of_an_add_ons_price() -> None:
+    """Every stream that a line can have is one that an agreement can share."""
+    text = """
+        name = "T"
+        plans.pro = { name = "Pro", stream = "core" }
+        [add_ons.care]
+        name = "Care"
+        plans = ["pro"]
+        price = { per = "add_on", unit_price = 1, stream = "extra" }
+        [agreements.share]
+        kind = "referral"
+        model = "percentage"
+        unit_price = 0.1
+        streams = ["extra"]
+    """
+
+    assert {"core", "extra"} == loads(text).streams()
