@@ -295,8 +295,10 @@ class PriceBook(Record):
         """Return every revenue stream that the book names."""
         prices = [price for plan in self.plans.values() for price in plan.prices.values()]
         prices += [add_on.price for add_on in self.add_ons.values()]
-        named = [*self.plans.values(), *self.add_ons.values(), *prices]
-        return {item.stream for item in named if item.stream}
+        streams = [plan.stream for plan in self.plans.values()]
+        streams += [add_on.stream for add_on in self.add_ons.values() if add_on.stream]
+        streams += [price.stream for price in prices if price.stream]
+        return set(streams)
 
 
 def load(path: Path) -> PriceBook:
