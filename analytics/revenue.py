@@ -6,7 +6,7 @@ from duckdb import DuckDBPyConnection
 from analytics.dimension import OF_ACCOUNTS, Dimension, joined_account, of_account, of_row
 from analytics.formula import allocated
 from analytics.selection import select
-from billing.price_book import CATALOG
+from billing.price import CATALOG
 
 REFERRAL = "referral"
 """The kind of payout that buys a customer: part of acquisition cost, and no deduction from revenue."""

@@ -7,7 +7,7 @@ from itertools import pairwise
 import polars as pl
 
 from billing.money import EXACT
-from billing.price_book import Price
+from billing.price import Price
 from metering.frame import empty
 from metering.period import Period
 

@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 import polars as pl
 
 from billing.money import EXACTLY, ZERO, Q, exact, literal, times
-from billing.price_book import Model, Rate, Tier
+from billing.price import Model, Rate, Tier
 
 ONE = Decimal(1)
 

@@ -22,7 +22,8 @@ from pydantic import Field, model_validator
 from billing import rating
 from billing.bill import Carried, bill_measured, spans
 from billing.lines import slices
-from billing.price_book import Day, Plan, Price, PriceBook, Record
+from billing.price import Day, Price, Record
+from billing.price_book import Plan, PriceBook
 from billing.pricing import Step, explain
 from billing.subscription import Subscriptions
 from metering.document import did_you_mean, problem, validate

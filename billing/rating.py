@@ -14,7 +14,8 @@ import polars as pl
 
 from billing.lines import by_version, charges, year_start
 from billing.money import EXACT, ZERO, over, times
-from billing.price_book import Price, PriceBook
+from billing.price import Price
+from billing.price_book import PriceBook
 from billing.pricing import between, charge
 from metering.frame import shaped
 

@@ -13,8 +13,9 @@ import polars as pl
 
 from billing.lines import months_since, year_start
 from billing.money import EXACT, round_money, split
-from billing.price_book import Agreement, PriceBook
+from billing.price_book import PriceBook
 from billing.pricing import charge
+from billing.rule import Agreement
 from billing.schema import POSTED, polars_schema
 from metering.document import Problem, Problems, did_you_mean
 from metering.event import DealReferred, SoldThroughPartner

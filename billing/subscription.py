@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from billing.price_book import CATALOG, PriceBook
+from billing.price import CATALOG
+from billing.price_book import PriceBook
 from billing.schema import polars_schema
 from metering.document import Problem, Problems, did_you_mean
 from metering.event import (

@@ -17,7 +17,8 @@ import polars as pl
 
 from billing.lines import CHARGE_SCHEMA
 from billing.money import over, times
-from billing.price_book import CATALOG, PriceBook
+from billing.price import CATALOG
+from billing.price_book import PriceBook
 from billing.pricing import amount
 from billing.recurring import VALUE_SCHEMA, Item, add_on_item, plan_items, quantity_of
 from billing.subscription import Phase, Subscriptions

@@ -173,6 +173,74 @@ class MilestoneDelivered(NamedTuple):
     share: Decimal
 
 
+class ChangeOrderAgreed(NamedTuple):
+    """A project of a fixed price was agreed to take `hours` more of a `role`, billed by the hour."""
+
+    project: str
+    offering: str
+    role: str
+    hours: Decimal
+
+
+class OutcomeMeasured(NamedTuple):
+    """Whether a guarantee of `metric` (`accuracy`, `uptime`) was met, for a project or a subscription."""
+
+    metric: str
+    met: bool
+    project: str = ""
+    offering: str = ""
+    subscription: str = ""
+
+
+class SavingsReported(NamedTuple):
+    """What a customer saved through a project, as both sides agreed: the base of a share of savings."""
+
+    project: str
+    offering: str
+    amount: Decimal
+
+
+class TicketOpened(NamedTuple):
+    """A request for support of a severity (`P1` to `P4`), under a `subscription` if any."""
+
+    severity: str
+    subscription: str = ""
+
+
+class TicketResolved(NamedTuple):
+    """A request for support was answered and resolved, within the agreed time (`met`) or later."""
+
+    severity: str
+    hours: Decimal
+    met: bool = True
+    subscription: str = ""
+
+
+class ListingPublished(NamedTuple):
+    """A seller (the subject) put something into the marketplace: a `category` such as `plugin` or `model`."""
+
+    listing: str
+    category: str
+
+
+class ListingSold(NamedTuple):
+    """The subject bought a `seller`'s listing for `amount`: the seller's price, so a fact."""
+
+    listing: str
+    category: str
+    seller: str
+    amount: Decimal
+    quantity: int = 1
+
+
+class AdvertClicked(NamedTuple):
+    """A seller's (the subject's) advert was clicked; `amount` is what it bid for the clicks together."""
+
+    placement: str
+    clicks: int
+    amount: Decimal
+
+
 class PartnerJoined(NamedTuple):
     """A partner (the subject) joined a programme: `certified`, `silver`, `white-label-hybrid`, ..."""
 
@@ -252,6 +320,14 @@ EVENTS: dict[str, type[Any]] = {
     "project.started": ProjectStarted,
     "hours.worked": HoursWorked,
     "milestone.delivered": MilestoneDelivered,
+    "change_order.agreed": ChangeOrderAgreed,
+    "outcome.measured": OutcomeMeasured,
+    "savings.reported": SavingsReported,
+    "ticket.opened": TicketOpened,
+    "ticket.resolved": TicketResolved,
+    "listing.published": ListingPublished,
+    "listing.sold": ListingSold,
+    "advert.clicked": AdvertClicked,
     "partner.joined": PartnerJoined,
     "deal.referred": DealReferred,
     "deal.sold": SoldThroughPartner,

@@ -19,6 +19,8 @@ class Meter(BaseModel):
 
     `event` counts business facts of that type instead; `quantity` names the field to add up (each event
     counts 1 without it) and `dimensions` the fields, or keys of the usage's dimensions, to keep apart.
+    `each` keeps single events apart, by a dimension `event` that every price of the meter groups by: a group
+    of five pays the price of its own enrolment, and not that of all enrolments of the month.
     Aggregations: sum, count, max, latest (by time, then position), unique_count (of the dimension `of`).
     """
 
@@ -30,6 +32,7 @@ class Meter(BaseModel):
     quantity: str = ""
     dimensions: tuple[str, ...] = ()
     of: str = ""
+    each: bool = False
     source: str = ""
 
     @model_validator(mode="after")

@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from billing.money import ZERO
-from billing.price_book import Price, PriceBook, Rate
+from billing.price import Price, Rate
+from billing.price_book import PriceBook
 from billing.pricing import amount, charge
 
 MONTHS = 12

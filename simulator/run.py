@@ -23,7 +23,8 @@ from billing.close import close
 from billing.ledger import Ledger
 from billing.lines import slices
 from billing.money import minor_units
-from billing.price_book import CATALOG, PriceBook
+from billing.price import CATALOG
+from billing.price_book import PriceBook
 from billing.replay import replay as bill_again
 from metering.document import Problem, Problems, problem
 from metering.log import Log

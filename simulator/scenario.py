@@ -11,7 +11,8 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from billing import price_book
-from billing.price_book import Key, PriceBook
+from billing.price import Key
+from billing.price_book import PriceBook
 from metering.document import Problem, Problems, did_you_mean, parse, problem, read, validate
 from metering.period import Period, months
 from simulator.agents import AGENTS

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from billing.price_book import CATALOG, PriceBook
+from billing.price import CATALOG
+from billing.price_book import PriceBook
 from metering.document import Problem, did_you_mean
 
 

@@ -1,6 +1,6 @@
 """Customers: leads that sign up, subscribe, use, pay, change their minds, leave and come back."""
 
-from billing.price_book import Key
+from billing.price import Key
 from simulator.agents.account import Account
 from simulator.agents.habits import Habits
 from simulator.agents.lead import Lead, arrive

@@ -9,7 +9,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from billing.price_book import Key, PriceBook, Record
+from billing.price import Key, Record
+from billing.price_book import PriceBook
 from metering.document import Problem, did_you_mean
 
 Share = Annotated[float, Field(ge=0, le=1)]

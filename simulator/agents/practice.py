@@ -6,7 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from billing.price_book import Key, PriceBook, Record
+from billing.price import Key, Record
+from billing.price_book import PriceBook
 from metering.document import Problem, did_you_mean
 from simulator.agents.catalog import missing
 from simulator.agents.habits import Payment

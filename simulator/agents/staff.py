@@ -11,7 +11,8 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from billing.money import split
-from billing.price_book import PriceBook, Record
+from billing.price import Record
+from billing.price_book import PriceBook
 from metering.document import Problem, did_you_mean
 from metering.event import MoneySpent
 from simulator.agents.yearly import MONTHS, Counts, in_year

@@ -11,7 +11,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from billing.price_book import Key, PriceBook, Record
+from billing.price import Key, Record
+from billing.price_book import PriceBook
 from metering.document import Problem, did_you_mean
 from metering.event import (
     AccountSignedUp,

@@ -7,7 +7,8 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from billing.price_book import CATALOG, PriceBook
+from billing.price import CATALOG
+from billing.price_book import PriceBook
 from metering.event import (
     AccountSignedUp,
     AddOnBought,

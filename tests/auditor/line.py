@@ -5,7 +5,8 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from billing.price_book import Price, PriceBook
+from billing.price import Price
+from billing.price_book import PriceBook
 from metering.period import Period, add_months
 from tests.auditor.life import ONE_DAY, Day
 from tests.auditor.price import ZERO, cents, twelve

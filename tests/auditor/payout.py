@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
-from billing.price_book import Agreement, PriceBook
+from billing.price_book import PriceBook
+from billing.rule import Agreement
 from metering.event import DealReferred, Event, SoldThroughPartner
 from metering.period import Period, add_months
 from tests.auditor.line import Line

@@ -13,7 +13,8 @@ from decimal import (
 )
 from fractions import Fraction
 
-from billing.price_book import Price, PriceBook, Rate
+from billing.price import Price, Rate
+from billing.price_book import PriceBook
 
 WIDE = Context(prec=90, rounding=ROUND_HALF_EVEN)
 """No sum or product of the auditor is ever cut."""

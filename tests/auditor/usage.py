@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
-from billing.price_book import Price, PriceBook
+from billing.price import Price
+from billing.price_book import PriceBook
 from metering.period import Period
 from tests.auditor.life import Day, Usage, Used
 from tests.auditor.line import Item, Line, first, line_of, phases, year_of

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from billing.price_book import Price, loads
+from billing.price import Price
+from billing.price_book import loads
 from metering.document import Problem, Problems
 
 BOOK = """

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from billing.price_book import CATALOG, PriceBook, load, loads
+from billing.price import CATALOG
+from billing.price_book import PriceBook, load, loads
 from metering.document import Problem, Problems
 
 BOOK = """

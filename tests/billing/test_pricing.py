@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.money import EXACT
-from billing.price_book import Model, Rate
+from billing.price import Model, Rate
 from billing.pricing import PRICE_MODELS, Step, amount, charge, explain
 from tests.auditor import cost
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from billing.price_book import Key
+from billing.price import Key
 from tests.reference.page import code
 
 _WORDS: dict[Any, str] = {

@@ -8,21 +8,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from billing import price_book
-from billing.price_book import (
-    AddOn,
-    Agreement,
-    Change,
-    Commitment,
-    Conventions,
-    Discount,
-    Plan,
-    Price,
-    PriceBook,
-    Rate,
-    Seats,
-    Tier,
-)
+from billing.price import Change, Price, Rate, Tier
+from billing.price_book import AddOn, Conventions, Plan, PriceBook, Seats
 from billing.quote import quote
+from billing.rule import Agreement, Commitment, Discount
 from metering.meter import Meter
 from simulator.values import to_json
 from tests.reference import meanings
