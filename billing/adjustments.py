@@ -56,7 +56,7 @@ def true_ups(
 
     `billed` has the columns of `BILLED_SCHEMA`: what was billed before the months at hand.
     """
-    least = {key: plan.commitment.amount for key, plan in book.plans.items() if plan.commitment}
+    least = {key: plan.commitment.in_year(0) for key, plan in book.plans.items() if plan.commitment}
     if not least:
         return empty(CHARGE_SCHEMA), billed
     # What a subscription paid before it came to a plan with a commitment counts in its contract year as well.

@@ -57,7 +57,7 @@ def held_at_month_ends(slices: pl.DataFrame, values: pl.DataFrame, book: PriceBo
         found = found.with_columns(amount=pl.when(applies).then(net).otherwise("amount"))
     for key, plan in book.plans.items():
         if plan.commitment:
-            floor = over(plan.commitment.amount, 12)
+            floor = over(plan.commitment.in_year(0), 12)
             least = pl.max_horizontal("amount", pl.lit(floor, EXACT))
             found = found.with_columns(amount=pl.when(pl.col("plan") == key).then(least).otherwise("amount"))
     return shaped(found.filter(pl.col("amount") > 0), HELD_SCHEMA)
