@@ -1,13 +1,11 @@
 """Lines: the charges of a month before and after rounding, and how a book's dated prices meet its months."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date
-from itertools import pairwise
 
 import polars as pl
 
 from billing.money import EXACT
-from billing.price import Price
+from billing.price import Change, Price
 from metering.frame import empty
 from metering.period import Period
 
@@ -48,15 +46,36 @@ def slices(phases: pl.DataFrame, periods: Sequence[Period]) -> pl.DataFrame:
 
 
 def by_version(price: Price, frame: pl.DataFrame) -> Iterator[tuple[Price, pl.DataFrame]]:
-    """Part a frame with a `month` by the version of the price that is in force on the month's first day."""
+    """Part a frame by the version of the price that is in force on the month's first day.
+
+    The frame has a `month`, and `since_on` and `anchor_on` where the price keeps old customers apart.
+    """
     if not price.changes:
         yield price, frame
         return
-    bounds = [date.min, *(change.starts_on for change in price.changes), date.max]
-    for starts_on, ends_on in pairwise(bounds):
-        part = frame.filter(pl.col("month") >= starts_on, pl.col("month") < ends_on)
-        if len(part):
-            yield price.on(starts_on), part
+    names = [f"change {number}" for number in range(len(price.changes))]
+    held = [_holds(change).alias(name) for name, change in zip(names, price.changes, strict=True)]
+    for holding, part in frame.with_columns(held).partition_by(names, as_dict=True).items():
+        yield price.changed(bool(holds) for holds in holding), part.drop(names)
+
+
+def _holds(change: Change) -> pl.Expr:
+    """Say where a change is in force on the month's first day, as `Change.holds` does for one customer."""
+    begun = pl.col("month") >= change.starts_on
+    if change.applies == "now":
+        return begun
+    reached = pl.col("since_on") >= change.starts_on
+    if change.applies == "renewal":
+        anchor = pl.col("anchor_on")
+        years = (change.starts_on.year - anchor.dt.year()).clip(0)
+        start, after = _years_later(anchor, years), _years_later(anchor, years + 1)
+        first = pl.when(start >= change.starts_on).then(start).otherwise(after)
+        reached |= first <= pl.col("month")
+    return begun & reached
+
+
+def _years_later(day: pl.Expr, years: pl.Expr) -> pl.Expr:
+    return day.dt.offset_by((years * 12).cast(pl.String) + "mo")
 
 
 def charges(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:

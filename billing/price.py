@@ -5,13 +5,14 @@ cumulative cost of the first `q` units of its window, so a usage overage, a devi
 are the same thing with another unit (calls, devices, dollars) and another window.
 """
 
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from metering.period import YEAR_MAX, YEAR_MIN
+from metering.period import YEAR_MAX, YEAR_MIN, add_months
 
 CATALOG = "catalog"
 """The plan that every account holds from its sign-up: what is sold by the piece, without a subscription."""
@@ -127,6 +128,17 @@ class Change(Record):
             Rate.model_validate(rate)
         return self
 
+    def holds(self, day: date, since_on: date | None = None, anchor_on: date | None = None) -> bool:
+        """Whether the change is in force on `day` for who has been on the plan since `since_on`.
+
+        Contract years count from `anchor_on`. Without `since_on`: for somebody who comes that day.
+        """
+        if day < self.starts_on:
+            return False
+        if self.applies == "now" or since_on is None or since_on >= self.starts_on:
+            return True
+        return self.applies == "renewal" and renewal(anchor_on or since_on, self.starts_on) <= day
+
     def update(self) -> dict[str, Any]:
         """Return the fields of the price that the change gives another value."""
         rate = Rate.model_fields
@@ -197,10 +209,21 @@ class Price(Rate):
             raise ValueError(message)
         return self
 
-    def on(self, day: date) -> "Price":
-        """Return the price in force on `day`."""
+    def on(self, day: date, since_on: date | None = None, anchor_on: date | None = None) -> "Price":
+        """Return the price in force on `day`, for a customer as `Change.holds` knows it."""
+        return self.changed(change.holds(day, since_on, anchor_on) for change in self.changes)
+
+    def changed(self, holding: Iterable[bool]) -> "Price":
+        """Return the price with those of its changes that hold, in their order."""
         price = self
-        for change in self.changes:
-            if change.starts_on <= day:
+        for change, holds in zip(self.changes, holding, strict=True):
+            if holds:
                 price = price.model_copy(update=change.update())
         return price
+
+
+def renewal(anchor_on: date, day: date) -> date:
+    """Return the first start of a contract year, counted from `anchor_on`, that is not before `day`."""
+    years = max(0, day.year - anchor_on.year)
+    start = add_months(anchor_on, 12 * years)
+    return start if start >= day else add_months(anchor_on, 12 * (years + 1))

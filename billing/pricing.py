@@ -67,16 +67,30 @@ def explain(
     after = EXACTLY.add(before, quantity)
     included = EXACTLY.subtract(min(after, allowance), min(before, allowance))
     steps = [Step("included", included, ZERO, ZERO)] if included else []
-    for text, price, priced, counted in _components(rate):
+    for text, price, priced, counted in _components(_unbounded(rate)):
         units = charge(counted, quantity, before=before, allowance=allowance)
         cost = charge(priced, quantity, before=before, allowance=allowance)
         if units or cost:
             steps.append(Step(text if units > 0 else f"less {text}", units, price, cost))
+    whole = charge(rate, quantity, before=before, allowance=allowance)
+    rest = EXACTLY.subtract(whole, charge(_unbounded(rate), quantity, before=before, allowance=allowance))
+    if rest:
+        steps.append(Step("up to the minimum" if rest > 0 else "beyond the maximum", ONE, rest, rest))
     return steps
 
 
+def _unbounded(rate: Rate) -> Rate:
+    return rate.model_copy(update={"minimum": None, "maximum": None})
+
+
 def _cumulative(rate: Rate, quantity: Q) -> Q:
-    return exact(PRICE_MODELS[rate.model](rate, between(exact(quantity), ZERO, None)))
+    counted = between(exact(quantity), ZERO, None)
+    cost = PRICE_MODELS[rate.model](rate, counted)
+    if rate.minimum is not None:
+        cost = cost + between(inside(counted, ZERO, None, rate.minimum) - cost, ZERO, None)
+    if rate.maximum is not None:
+        cost = between(cost, ZERO, rate.maximum)
+    return exact(cost)
 
 
 def flat(rate: Rate, quantity: Q) -> Q:

@@ -113,7 +113,8 @@ def _counts(usage: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
 
 def _plain(price: Price) -> Decimal | None:
     """Return the unit price of a price that is nothing but one."""
-    is_plain = price.model in {"unit", "percentage"} and price.window == "period"
+    is_bounded = price.minimum is not None or price.maximum is not None
+    is_plain = price.model in {"unit", "percentage"} and price.window == "period" and not is_bounded
     return price.unit_price if is_plain and not price.allowance and not price.changes else None
 
 
@@ -133,14 +134,15 @@ def _kept(price: Price, values: Mapping[str, str]) -> str:
 def _held(rows: pl.DataFrame, slices: pl.DataFrame) -> pl.DataFrame:
     """Put beside a level the part of the month for which its phase held it."""
     keys = [*_MONTH, "phase_no"]
-    held = slices.select(*keys, "days", "month_days", "seats", starts_on="from_on", ends_on="until_on")
+    terms = ("days", "month_days", "seats", "anchor_on", "since_on")
+    held = slices.select(*keys, *terms, starts_on="from_on", ends_on="until_on")
     return _added_up(rows, [*keys, "account", "meter", "price", "stream", "dimensions"]).join(held, on=keys)
 
 
 def _pooled(rows: pl.DataFrame, slices: pl.DataFrame) -> pl.DataFrame:
     """Add up what the phases of one plan used in a month, and say when the service began and ended."""
     whole = slices.group_by(_MONTH).agg(
-        pl.col("seats", "anchor_on").sort_by("from_on").last(),
+        pl.col("seats", "anchor_on", "since_on").sort_by("from_on").last(),
         starts_on=pl.col("from_on").min(),
         ends_on=pl.col("until_on").max(),
     )

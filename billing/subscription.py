@@ -5,7 +5,7 @@ empty. A phase may lie ahead: a trial is followed by the paid phase, a cancellat
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, NamedTuple
@@ -55,8 +55,10 @@ class Ignored(NamedTuple):
     reason: str
 
 
-PHASE_SCHEMA = pl.Schema({**polars_schema("subscription_phases"), "begun_on": pl.Date()})
-"""The columns of the ledger's `subscription_phases`, and the day on which the subscription began."""
+PHASE_SCHEMA = pl.Schema(
+    {**polars_schema("subscription_phases"), "begun_on": pl.Date(), "since_on": pl.Date()}
+)
+"""The columns of the ledger's `subscription_phases`, and since when the subscription and its plan last."""
 
 
 @dataclass
@@ -92,10 +94,10 @@ class Subscriptions:
         """Return every phase (`PHASE_SCHEMA`), or those that had not ended before `since`, in no order."""
         if self._touched:
             rows = [
-                (*phase[:6], _as_json(phase.add_ons), *phase[7:], phases[0].starts_on)
+                (*phase[:6], _as_json(phase.add_ons), *phase[7:], phases[0].starts_on, since_on)
                 for subscription in self._touched
                 for phases in [self.phases.get(subscription, [])]
-                for phase in phases
+                for phase, since_on in with_plan_since(phases)
             ]
             fresh = pl.DataFrame(rows, schema=PHASE_SCHEMA, orient="row")
             touched = pl.Series(list(self._touched), dtype=pl.String)
@@ -105,6 +107,17 @@ class Subscriptions:
         if since is None:
             return self._known
         return self._known.filter(pl.col("ends_on").is_null() | (pl.col("ends_on") >= since))
+
+
+def with_plan_since(phases: Iterable[Phase]) -> Iterator[tuple[Phase, date]]:
+    """Yield each phase with the first day of the unbroken run of phases on its plan."""
+    before: Phase | None = None
+    since_on = date.min
+    for phase in phases:
+        if before is None or before.plan != phase.plan or before.ends_on != phase.starts_on:
+            since_on = phase.starts_on
+        yield phase, since_on
+        before = phase
 
 
 def _as_json(add_ons: tuple[tuple[str, int], ...]) -> str:

@@ -21,7 +21,7 @@ from billing.price import CATALOG
 from billing.price_book import PriceBook
 from billing.pricing import amount
 from billing.recurring import VALUE_SCHEMA, Item, add_on_item, plan_items, quantity_of
-from billing.subscription import Phase, Subscriptions
+from billing.subscription import Phase, Subscriptions, with_plan_since
 from metering.period import Period, add_months, month_of, months_between
 
 TERM_MONTHS = 12
@@ -60,7 +60,7 @@ class Walk:
     charges: list[tuple[Any, ...]] = field(default_factory=list)
     values: dict[str, list[Value]] = field(default_factory=dict)
     _items: dict[str, list[tuple[str, Item]]] = field(default_factory=dict)
-    _yearly: dict[tuple[str, int, bool, date], Decimal] = field(default_factory=dict)
+    _yearly: dict[tuple[str, int, bool, tuple[bool, ...]], Decimal] = field(default_factory=dict)
 
     def items(self, phase: Phase) -> Iterator[tuple[str, Item, int]]:
         """Yield each price of a phase with a name that is its own across plans, and how many it counts."""
@@ -76,12 +76,15 @@ class Walk:
             item = add_on_item(key, self.book.add_ons[key], phase.plan, self.book)
             yield f"+{key}", item, quantity_of(item.price, seats=phase.seats, add_ons=number)
 
-    def yearly(self, name: str, item: Item, count: int, day: date, *, by_year: bool) -> Decimal:
+    def yearly(
+        self, name: str, item: Item, count: int, day: date, *, phase: Phase, since_on: date
+    ) -> Decimal:
         """Return what so many cost a year, by the version of the price that is in force on `day`."""
-        dated = [change.starts_on for change in item.price.changes if change.starts_on <= day]
-        key = (name, count, by_year, dated[-1] if dated else date.min)
+        by_year = phase.billing == "year"
+        holding = tuple(change.holds(day, since_on, phase.anchor_on) for change in item.price.changes)
+        key = (name, count, by_year, holding)
         if key not in self._yearly:
-            price = item.price.on(day)
+            price = item.price.changed(holding)
             if by_year and price.annual is not None:
                 self._yearly[key] = amount(price.annual, Decimal(count))
             else:
@@ -166,15 +169,16 @@ def _walk_life(phases: Sequence[Phase], walk: Walk) -> None:
     held: dict[str, Held] = {}
     charged_once: set[str] = set()
     before: Phase | None = None
-    for phase in phases:
+    for phase, since_on in with_plan_since(phases):
         if before is not None and (before.ends_on != phase.starts_on or before.end_reason != "changed"):
             _release(before, held, list(held), before.ends_on, walk)
         if phase.starts_on >= walk.until:
             break
         if not phase.trial:
-            _charge_once(phase, walk, charged_once)
+            _charge_once(phase, since_on, walk, charged_once)
             for day in _moments(phase, walk.until):
-                _settle(before or phase, phase, day, held, walk)
+                wanted = _wanted(phase, since_on, walk, day)
+                _settle(before or phase, phase, day, held, wanted=wanted, walk=walk)
         before = phase
     if before is not None:
         _release(before, held, list(held), before.ends_on, walk)
@@ -190,9 +194,10 @@ def _moments(phase: Phase, until: date) -> Iterator[date]:
         term = term_of(phase.anchor_on, term.ends_on)
 
 
-def _settle(before: Phase, phase: Phase, day: date, held: dict[str, Held], walk: Walk) -> None:
+def _settle(
+    before: Phase, phase: Phase, day: date, held: dict[str, Held], *, wanted: Mapping[str, Held], walk: Walk
+) -> None:
     """Credit what ends in mid-term, charge what begins; at the start of a term, charge all of it anew."""
-    wanted = _wanted(phase, walk, day)
     starts_term = all(price.term.starts_on == day for price in wanted.values())
     for key, old in list(held.items()):
         new = wanted.get(key)
@@ -226,7 +231,7 @@ def _release(phase: Phase, held: dict[str, Held], keys: list[str], day: date | N
         walk.values[phase.subscription].append(value)
 
 
-def _wanted(phase: Phase, walk: Walk, day: date) -> dict[str, Held]:
+def _wanted(phase: Phase, since_on: date, walk: Walk, day: date) -> dict[str, Held]:
     """Return the yearly prices that a phase pays on `day`, for the term that holds it."""
     term = term_of(phase.anchor_on, day)
     wanted = {}
@@ -236,19 +241,19 @@ def _wanted(phase: Phase, walk: Walk, day: date) -> dict[str, Held]:
                 item,
                 phase.plan,
                 count,
-                walk.yearly(name, item, count, day, by_year=phase.billing == "year"),
+                walk.yearly(name, item, count, day, phase=phase, since_on=since_on),
                 day,
                 term,
             )
     return wanted
 
 
-def _charge_once(phase: Phase, walk: Walk, charged: set[str]) -> None:
+def _charge_once(phase: Phase, since_on: date, walk: Walk, charged: set[str]) -> None:
     """Charge the one-time prices of a plan on the first paid day that a subscription is on it."""
     for name, item, count in walk.items(phase):
         if item.price.cadence == "once" and name not in charged:
             charged.add(name)
             day = phase.starts_on
-            exact = amount(item.price.on(day.replace(day=1)), Decimal(count))
+            exact = amount(item.price.on(day.replace(day=1), since_on, phase.anchor_on), Decimal(count))
             service = Period(day, day + timedelta(days=1))
             walk.charge(phase, Held(item, phase.plan, count, exact, day, service), "once", exact, service)

@@ -109,7 +109,7 @@ class Quotes:
         for key, quantity in add_ons:
             fee += _monthly(self._book.add_ons[key].price.on(day), Decimal(quantity), billing)
         commitment = self._book.plans[plan].commitment
-        return fee if commitment is None else max(fee, commitment.amount / MONTHS)
+        return fee if commitment is None else max(fee, commitment.amount[0] / MONTHS)
 
     def _usage(self, plan: str, day: date, seats: int, use: Mapping[str, float]) -> Decimal:
         cost = ZERO

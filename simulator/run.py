@@ -141,7 +141,7 @@ def simulate(
     scenario, book = loaded.scenario, loaded.book
     with Publication(out) as publication:
         made = publication.partial
-        publication.write(SCENARIO, loaded.path.read_bytes())
+        publication.write(SCENARIO, loaded.text)
         publication.write(PRICES, loaded.prices_path.read_bytes())
         log, ledger = Log.create(made / LOG), Ledger.create(made / LEDGER)
         world = World(scenario, book, seed=scenario.seed)

@@ -13,12 +13,16 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from billing import price_book
 from billing.price import Key
 from billing.price_book import PriceBook
-from metering.document import Problem, Problems, did_you_mean, parse, problem, read, validate
+from metering.document import Problem, Problems, did_you_mean, parse, problem, validate
 from metering.period import Period, months
 from simulator.agents import AGENTS
+from simulator.extension import EXTENDS, Layers, extends, to_toml
 from simulator.world import World
 
 T = TypeVar("T")
+
+STANDARD = "scenario.toml"
+"""The file of a scenario in a folder of its own."""
 
 MONTHS_MAX = 240
 """Twenty years: a longer run is a typing error."""
@@ -62,8 +66,13 @@ Agents: Any = create_model(
 
 
 class Scenario(Record):
-    """A company's market. `prices` is the price book's file, relative to the scenario's own."""
+    """A company's market. `prices` is the price book's file, relative to the scenario's own.
 
+    With `extends` a file names another (relative to itself), and only what differs from it: tables are merged
+    key by key, everything else replaces what the other file says.
+    """
+
+    extends: str = ""
     name: Key
     title: str
     starts_on: date
@@ -88,12 +97,16 @@ class Scenario(Record):
 
 
 class Loaded(NamedTuple):
-    """A scenario with the price book that it names, and the two files they come from."""
+    """A scenario with the price book that it names, and the two files they come from.
+
+    `text` is the scenario's file; of one that extends another, both in one.
+    """
 
     scenario: Scenario
     book: PriceBook
     path: Path
     prices_path: Path
+    text: bytes
 
 
 def load(name: str | Path, overrides: Mapping[str, str] | None = None) -> Loaded:
@@ -103,17 +116,23 @@ def load(name: str | Path, overrides: Mapping[str, str] | None = None) -> Loaded
     Raises Problems with everything that is wrong with either file.
     """
     path = _path(name)
-    data = read(path)
+    layers = Layers(path)
+    data = layers.merged()
+    text = path.read_bytes()
+    if layers.is_extended:
+        files = " and ".join(layer.path.name for layer in layers.layers)
+        text = to_toml(data, f"{files} in one").encode()
     _override(data, overrides or {})
-    prices_path = path.parent / str(data.get("prices", "prices.toml"))
+    folder = path.parent if "prices" in (overrides or {}) else layers.folder("prices")
+    prices_path = folder / str(data.get("prices", "prices.toml"))
     scenario, of_scenario = _attempt(validate, Scenario, data, str(path))
     book, of_book = _attempt(price_book.load, prices_path)
     if scenario is None or book is None:
-        raise Problems(of_scenario + of_book)
+        raise Problems([*map(layers.place, of_scenario), *of_book])
     problems = list(_problems(scenario, book, str(path)))
     if problems:
-        raise Problems(problems)
-    return Loaded(scenario, book, path, prices_path)
+        raise Problems(map(layers.place, problems))
+    return Loaded(scenario, book, path, prices_path, text)
 
 
 def _attempt(read_it: Callable[..., T], *arguments: Any) -> tuple[T | None, list[Problem]]:
@@ -125,22 +144,35 @@ def _attempt(read_it: Callable[..., T], *arguments: Any) -> tuple[T | None, list
 
 
 def built_in() -> list[str]:
-    """Return the names of the scenarios that come with the program."""
-    folders = resources.files("fixtures").iterdir()
-    return sorted(folder.name for folder in folders if (folder / "scenario.toml").is_file())
+    """Return the names of the scenarios that come with the program: `dbgpt`, and `dbgpt-market` beside it."""
+    return sorted(_built_in())
+
+
+def _built_in() -> dict[str, Path]:
+    """Find them: a folder's `scenario.toml` by the folder's name, what extends it by both names."""
+    folders = (Path(str(folder)) for folder in resources.files("fixtures").iterdir())
+    found = {}
+    for folder in sorted(one for one in folders if (one / STANDARD).is_file()):
+        found[folder.name] = folder / STANDARD
+        others = (path for path in sorted(folder.glob("*.toml")) if path.name != STANDARD)
+        found |= {f"{folder.name}-{path.stem}": path for path in others if extends(path)}
+    return found
 
 
 def schema() -> dict[str, Any]:
-    """Return the JSON Schema of a scenario file, for editors."""
-    return Scenario.model_json_schema()
+    """Return the JSON Schema of a scenario file, for editors; what extends another file may leave out all."""
+    whole = Scenario.model_json_schema()
+    needed = whole.pop("required")
+    return {**whole, "anyOf": [{"required": needed}, {"required": [EXTENDS]}]}
 
 
 def _path(name: str | Path) -> Path:
+    known = _built_in().get(str(name))
+    if known is not None:
+        return known
     path = Path(name)
-    if str(name) in built_in():
-        return Path(str(resources.files("fixtures") / str(name) / "scenario.toml"))
     if path.suffix == ".toml" or path.exists() or len(path.parts) > 1:
-        return path / "scenario.toml" if path.is_dir() else path
+        return path / STANDARD if path.is_dir() else path
     remedy = did_you_mean(str(name), built_in()) + " Or give the path of a scenario file"
     raise problem(str(name), "is no built-in scenario", remedy)
 

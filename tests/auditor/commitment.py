@@ -31,7 +31,7 @@ def true_ups(
             closes = min(closes, first(day + ONE_DAY))
         if plan.commitment and closes <= months[-1].starts_on and (after is None or after.anchor == anchor):
             billed = [line.amount for line in lines if starts_on <= line.month <= closes]
-            missing = plan.commitment.amount - sum(billed, ZERO)
+            missing = plan.commitment.amount[0] - sum(billed, ZERO)
             if missing > 0:
                 amount, span = cents(missing, book), (starts_on, add_months(closes, 1))
                 place = today.account, closes, name, today.plan, "commitment", "true_up"
@@ -54,7 +54,7 @@ def committed(
                 amount += cost(version(item.price, month.starts_on)[0], item.quantity)
         amount -= twelve(amount * discount_on(today, month.starts_on, book))
         commitment = book.plans[today.plan].commitment
-        amount = max(amount, twelve(commitment.amount / 12)) if commitment else amount
+        amount = max(amount, twelve(commitment.amount[0] / 12)) if commitment else amount
         if amount:
             amounts[month.starts_on, name] = amount
     return amounts

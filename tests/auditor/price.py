@@ -40,7 +40,17 @@ def cents(amount: Decimal, book: PriceBook) -> Decimal:
 
 
 def cost(rate: Rate, quantity: Decimal) -> Decimal:
-    """What the first `quantity` units cost."""
+    """What the first `quantity` units cost: no less than a least engagement, no more than a cap."""
+    found = uncapped(rate, quantity)
+    if quantity > 0 and rate.minimum is not None and found < rate.minimum:
+        found = rate.minimum
+    if rate.maximum is not None and found > rate.maximum:
+        found = rate.maximum
+    return found
+
+
+def uncapped(rate: Rate, quantity: Decimal) -> Decimal:
+    """What the first `quantity` units cost by the model alone."""
     with localcontext(WIDE):
         if quantity <= 0:
             return ZERO

@@ -1,0 +1,153 @@
+"""Extensions: a scenario file that names only what differs from another, and says so by `extends`.
+
+Tables are merged key by key; every other value replaces the one below it, lists included. A file may extend
+one that extends a third. Layers know which file each value comes from, so that a problem names that file.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from metering.document import Problem, Problems, problem, read
+
+EXTENDS = "extends"
+"""The key that names the file to begin with, relative to the file that holds it."""
+
+LAYERS_MAX = 8
+"""Files that extend one another deeper than this are a mistake."""
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class Layer(NamedTuple):
+    """One file, and what it says."""
+
+    path: Path
+    data: dict[str, Any]
+
+    def depth(self, parts: list[str]) -> int:
+        """Return how many steps of a path lead through this file's own values."""
+        at: Any = self.data
+        for number, part in enumerate(parts):
+            if not isinstance(at, dict) or part not in at:
+                return number
+            at = at[part]
+        return len(parts)
+
+
+class Layers:
+    """A file and those that it extends, from the top down."""
+
+    def __init__(self, path: Path) -> None:
+        """Read them all. Raises Problems for a file that cannot be read, or that extends itself."""
+        self.layers = list(_layers(path))
+
+    @property
+    def is_extended(self) -> bool:
+        """Whether the file extends another."""
+        return len(self.layers) > 1
+
+    def merged(self) -> dict[str, Any]:
+        """Return what all files say together, without `extends`."""
+        whole: dict[str, Any] = {}
+        for layer in reversed(self.layers):
+            whole = _merged(whole, {key: value for key, value in layer.data.items() if key != EXTENDS})
+        return whole
+
+    def folder(self, key: str) -> Path:
+        """Return the directory of the file that a top-level key comes from; the lowest file's without one."""
+        named = [layer for layer in self.layers if key in layer.data]
+        return (named or self.layers)[0 if named else -1].path.parent
+
+    def place(self, found: Problem) -> Problem:
+        """Return a problem of the merged file at the file that its value comes from.
+
+        That is the one whose own tables lead farthest along the problem's path, the upper of two equals.
+        """
+        top = self.layers[0].path
+        path = found.place.removeprefix(f"{top}: ")
+        if path == found.place:
+            return found
+        parts = path.partition("[")[0].split(".")
+        layer = max(self.layers, key=lambda one: one.depth(parts))
+        return found._replace(place=f"{layer.path}: {path}")
+
+
+def extends(path: Path) -> bool:
+    """Tell whether a TOML file extends another, by its lines above the first table."""
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            if line.startswith("["):
+                return False
+            if re.match(rf"\s*{EXTENDS}\s*=", line):
+                return True
+    return False
+
+
+def to_toml(data: dict[str, Any], title: str) -> str:
+    """Write data as TOML under a comment: plain values first, then tables, each in the order of the data."""
+    return f"# {title}\n" + "".join(_table(data, ()))
+
+
+def _layers(path: Path) -> Iterator[Layer]:
+    place, seen = str(path), list[Path]()
+    while True:
+        if path.resolve() in seen or len(seen) == LAYERS_MAX:
+            raise problem(place, f"{path} comes back to itself, or extends too many", "extend another file")
+        seen.append(path.resolve())
+        if len(seen) > 1 and not path.is_file():
+            raise problem(place, f"there is no file {path}", "name one relative to this file")
+        layer = Layer(path, read(path))
+        yield layer
+        base = layer.data.get(EXTENDS)
+        if base is None:
+            return
+        place = f"{path}: {EXTENDS}"
+        if not isinstance(base, str) or not base:
+            raise Problems([Problem(place, f"should be the name of a file (got {base!r:.80})")])
+        path = path.parent / base
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    whole = dict(below)
+    for key, value in above.items():
+        is_table = isinstance(value, dict) and isinstance(below.get(key), dict)
+        whole[key] = _merged(below[key], value) if is_table else value
+    return whole
+
+
+def _table(data: dict[str, Any], path: tuple[str, ...]) -> Iterator[str]:
+    plain = {key: value for key, value in data.items() if not isinstance(value, dict)}
+    if path and (plain or not data):
+        yield f"\n[{'.'.join(map(_key, path))}]\n"
+    for key, value in plain.items():
+        yield f"{_key(key)} = {_value(value)}\n"
+    for key, value in data.items():
+        if isinstance(value, dict):
+            yield from _table(value, (*path, key))
+
+
+def _key(key: str) -> str:
+    return key if _BARE.fullmatch(key) else _text(key)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{_key(key)} = {_value(one)}' for key, one in value.items())} }}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | Decimal | date):
+        return str(value)
+    raise TypeError(f"TOML has no {value!r}")
+
+
+def _text(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
