@@ -11,7 +11,7 @@ from typing import NamedTuple
 import duckdb
 import polars as pl
 
-from billing import adjustments, invoice, rating
+from billing import adjustments, invoice, rating, refund
 from billing.lines import slices
 from billing.price_book import PriceBook
 from billing.recurring import monthly
@@ -28,11 +28,13 @@ from metering.usage import measure
 class Carried:
     """What billing needs to know of the months before.
 
-    The phases, what open windows have counted, what commitments have got, what yearly prices are in force.
+    The phases, what open windows have counted, which fees a refund may give back, what commitments have got,
+    what yearly prices are in force.
     """
 
     subscriptions: Subscriptions = field(default_factory=Subscriptions)
     windows: pl.DataFrame = field(default_factory=lambda: empty(rating.CARRIED_SCHEMA))
+    refunds: refund.Known = field(default_factory=refund.nothing)
     billed: pl.DataFrame = field(default_factory=lambda: empty(adjustments.BILLED_SCHEMA))
     yearly: dict[str, list[Value]] = field(default_factory=dict)
 
@@ -101,6 +103,8 @@ def bill_measured(
     lines = adjustments.rounded(raw, book)
     less = adjustments.rounded(adjustments.discounts(lines, phases, book), book)
     lines = pl.concat([lines, less])
+    back, refunds = refund.refunds(lines, paid_for, book, carried.refunds)
+    lines = pl.concat([lines, adjustments.rounded(back, book)])
     more, billed = adjustments.true_ups(
         lines, parts, book, phases=phases, periods=periods, billed=carried.billed
     )
@@ -114,7 +118,7 @@ def bill_measured(
         lines,
         invoice.invoices(lines, book),
         pl.concat([paid_monthly.values, yearly_value(walk, periods)]),
-        replace(carried, windows=rated.carried, billed=billed, yearly=walk.values),
+        replace(carried, windows=rated.carried, refunds=refunds, billed=billed, yearly=walk.values),
     )
 
 

@@ -59,7 +59,7 @@ def _settle(done: Sequence[Billed], log: Log, book: PriceBook, carried: Carried)
     lines, bills = (pl.concat([part.lines for part in done]), pl.concat([part.invoices for part in done]))
     values = pl.concat([part.values for part in done])
     agreed = sharing.deals(facts, book)
-    payouts = sharing.share(lines, agreed, book)
+    payouts, taken = sharing.share(lines, agreed, book, phases)
     accounts = _accounts(facts, agreed)
     held = mrr.held_at_month_ends(slices(phases, periods), values, book)
     moved = mrr.recurring(held, phases, accounts, book, periods)
@@ -68,7 +68,7 @@ def _settle(done: Sequence[Billed], log: Log, book: PriceBook, carried: Carried)
         journal.invoice_entries(bills, lines),
         journal.recognition_entries(recognition.recognise(lines, book, periods)),
         journal.payment_entries(payments),
-        journal.payout_entries(payouts),
+        journal.payout_entries(payouts, taken),
         journal.settlement_entries(_settled(payouts, periods)),
         journal.cost_entries(_costs(facts)),
     ])  # fmt: skip

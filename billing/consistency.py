@@ -41,6 +41,13 @@ def _scope_problems(
             yield Problem(place, f"meter {meter!r} has no dimension {name!r}", remedy)
 
 
+def _additive_problems(book: "PriceBook", place: str, meter: str) -> Iterator[Problem]:
+    """Find a meter whose months are not the sums of its days."""
+    if meter in book.meters and book.meters[meter].aggregation not in {"sum", "count"}:
+        message = f"meter {meter!r} is a {book.meters[meter].aggregation}, which does not add up day by day"
+        yield Problem(f"{place}.meter", message, "name a meter that is a sum or a count")
+
+
 def _plan_problems(book: "PriceBook", place: str) -> Iterator[Problem]:
     for plan_key, plan in book.plans.items():
         where = f"{place}: plans.{plan_key}"
@@ -58,6 +65,10 @@ def _price_problems(book: "PriceBook", place: str) -> Iterator[Problem]:
             where = f"{place}: plans.{plan_key}.prices.{price_key}"
             if price.meter is not None:
                 yield from _scope_problems(book, where, price.meter, (*price.where, *price.group_by))
+            meter = book.meters.get(price.meter or "")
+            if meter is not None and meter.each and (price.window != "period" or price.commitment):
+                message = "each event of its meter is priced by itself"
+                yield Problem(f"{where}.window", message, "remove 'window' and 'commitment'")
             if price.per == "add_on":
                 yield Problem(f"{where}.per", "'add_on' is for add-ons", "use 'seat' or 'subscription'")
             if plan_key == CATALOG and price.meter is None:
@@ -73,6 +84,8 @@ def _limit_problems(book: "PriceBook", place: str) -> Iterator[Problem]:
         for key, limit in plan.limits.items():
             where = f"{place}: plans.{plan_key}.limits.{key}"
             yield from _scope_problems(book, where, limit.meter, limit.where)
+            if limit.window == "day":
+                yield from _additive_problems(book, where, limit.meter)
             if limit.then is not None and limit.then not in book.plans:
                 yield _no("plan", f"{where}.then", limit.then, book.plans)
             elif limit.then is not None and plan_key in _steps(book.plans, limit.then, limit.meter):
@@ -102,6 +115,7 @@ def _entitlement_problems(book: "PriceBook", place: str) -> Iterator[Problem]:
             scopes.append(("given_by.after", giver.after, giver.after.same))
         for name, scope, same in scopes:
             yield from _scope_problems(book, f"{where}.{name}", scope.meter, (*scope.where, *same))
+            yield from _additive_problems(book, f"{where}.{name}", scope.meter)
         for plan in giver.plans:
             if plan not in book.plans:
                 yield _no("plan", f"{where}.given_by.plans", plan, book.plans)
@@ -111,6 +125,7 @@ def _refund_problems(book: "PriceBook", place: str) -> Iterator[Problem]:
     for key, refund in book.refunds.items():
         where = f"{place}: refunds.{key}"
         yield from _scope_problems(book, where, refund.meter, (*refund.where, *filter(None, (refund.by,))))
+        yield from _additive_problems(book, where, refund.meter)
         yield from _named_prices(book, f"{where}.prices", refund.prices, refund.by)
 
 

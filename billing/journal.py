@@ -4,7 +4,7 @@ invoice        receivable +    revenue - or deferred_revenue -     a posting a l
 recognition    deferred_revenue +    revenue -                     a pair a line that is earned
 payment        cash +          receivable -
 write_off      bad_debt +      receivable -
-payout         partner_share + partner_payable -
+payout         partner_share + partner_payable -               revenue + (of each line) where revenue is net
 settlement     partner_payable +    cash -                         on the first day of the next month
 cost           expense +       cash -
 """
@@ -88,12 +88,22 @@ def payment_entries(payments: pl.DataFrame) -> pl.DataFrame:
     return _pair(settled, "into", "receivable")
 
 
-def payout_entries(payouts: pl.DataFrame) -> pl.DataFrame:
-    """Book what partners earned."""
-    due = payouts.with_columns(
-        entry="payout", booked_on=_next_month(), kind=pl.lit("payout"), account="partner"
+def payout_entries(payouts: pl.DataFrame, taken: pl.DataFrame) -> pl.DataFrame:
+    """Book what partners earned: an expense, or less revenue of the customer's lines where it is net.
+
+    `taken` is what net payouts take off the revenue of which lines (`billing.sharing.TAKEN_SCHEMA`).
+    """
+    booked = payouts.with_columns(entry="payout", booked_on=_next_month(), kind=pl.lit("payout"))
+    paid = booked.with_columns(account="partner", into=pl.lit("partner_share"))
+    gross = _pair(paid.filter(pl.col("revenue") == "gross"), "into", "partner_payable")
+    # Whom an entry is about is said by its first posting: the partner's, and then the customer's.
+    due = paid.filter(pl.col("revenue") == "net").with_columns(
+        posting_no=pl.lit(0), ledger_account=pl.lit("partner_payable"), amount=-pl.col("amount")
     )
-    return _pair(due.with_columns(into=pl.lit("partner_share")), "into", "partner_payable")
+    less = taken.join(booked.drop("amount"), on="payout").with_columns(
+        posting_no="line_no", ledger_account=pl.lit("revenue")
+    )
+    return pl.concat([gross, _piece([due, less])])
 
 
 def settlement_entries(payouts: pl.DataFrame) -> pl.DataFrame:

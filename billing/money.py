@@ -52,6 +52,9 @@ MINOR_UNITS = {
 # fmt: on
 """Decimals of the minor unit by ISO 4217 where they are not 2."""
 
+WEIGHTS = 4
+"""Decimals of the weights of `apportion`: those of posted amounts."""
+
 ROUNDINGS = {"half_up": ROUND_HALF_UP, "half_even": ROUND_HALF_EVEN, "up": ROUND_UP, "down": ROUND_DOWN}
 """The `decimal` mode of each rounding. Half up is half away from zero, up away from and down toward zero."""
 
@@ -142,3 +145,33 @@ def _largest_remainder(units: int, shares: list[Fraction]) -> list[int]:
     for position in by_remainder[: units - sum(parts)]:
         parts[position] += 1
     return parts
+
+
+def apportion(
+    rows: pl.DataFrame, *, total: str, weight: str, over: Sequence[str], currency: str
+) -> pl.Series:
+    """Split a total (a column, the same in all rows of a group) as `split` does, for every group at once.
+
+    `over` names the columns of a group; ties go by the order of the rows. A group whose weights are all zero
+    gets nothing. Raises AssertionError where the parts of a group do not add up to its total.
+    """
+    minor, fine = 10 ** minor_units(currency), 10**WEIGHTS
+    units = rows.select(
+        *over,
+        owed=(pl.col(total).cast(EXACT) * minor).cast(pl.Int128),
+        weight=(pl.col(weight).cast(EXACT) * fine).cast(pl.Int128),
+    ).with_columns(whole=pl.col("weight").sum().over(over))
+    one = pl.when(pl.col("whole") == 0).then(1).otherwise("whole")
+    # A quotient of two negative numbers is the positive one: the remainder stays above zero.
+    sign = one.sign()
+    product = pl.col("owed").abs() * pl.col("weight") * sign
+    units = units.with_columns(part=product // one.abs(), rest=product % one.abs())
+    units = units.with_columns(
+        left=pl.col("owed").abs() - pl.col("part").sum().over(over),
+        place=pl.col("rest").rank("ordinal", descending=True).over(over).cast(pl.Int128),
+    )
+    odd = (pl.col("place") <= pl.col("left")).cast(pl.Int128)
+    units = units.with_columns(part=(pl.col("part") + odd) * pl.col("owed").sign())
+    lost = units.filter(pl.col("part").sum().over(over) != pl.col("owed"))
+    assert not len(lost), f"parts that do not add up to their total: {lost.select(over).row(0)}"
+    return units.select(pl.col("part").cast(EXACT) * literal(_unit(currency)))["part"]

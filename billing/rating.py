@@ -18,6 +18,8 @@ from billing.price import Price
 from billing.price_book import PriceBook
 from billing.pricing import between, charge
 from metering.frame import shaped
+from metering.meter import Meter
+from metering.usage import EACH
 
 CARRIED_SCHEMA = pl.Schema(
     {
@@ -97,12 +99,13 @@ def _counts(usage: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
             text,
             key,
             book.stream_of(plan, price),
-            _kept(price, values),
+            _kept(price, meter, values),
             is_level,
             None if is_level else _plain(price),
         )
         for plan, key, price in book.usage_prices()
-        for is_level in [book.meters[price.meter or ""].is_level]
+        for meter in [book.meters[price.meter or ""]]
+        for is_level in [meter.is_level]
         for text, values in texts.get((plan, price.meter or ""), {}).items()
         if _names(price, values)
     ]
@@ -125,9 +128,10 @@ def _names(price: Price, values: Mapping[str, str]) -> bool:
     )
 
 
-def _kept(price: Price, values: Mapping[str, str]) -> str:
-    """Write down the dimensions that the price groups by."""
-    kept = {name: values[name] for name in price.group_by if name in values}
+def _kept(price: Price, meter: Meter, values: Mapping[str, str]) -> str:
+    """Write down the dimensions that the price groups by; a meter of single events keeps these apart as well."""
+    names = (*price.group_by, EACH) if meter.each else price.group_by
+    kept = {name: values[name] for name in names if name in values}
     return json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=False) if kept else ""
 
 

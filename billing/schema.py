@@ -161,7 +161,7 @@ class InvoiceLineRow(SQLModel, table=True):
     plan: str = _column("plan, or catalog")
     price: str = _column("price key of the book within the plan, or add-on key")
     stream: str = _column("revenue stream")
-    kind: str = _column("recurring, usage, once, credit, discount or true_up")
+    kind: str = _column("recurring, usage, once, credit, discount, refund or true_up")
     meter: str = _column("the meter that was rated, or empty")
     dimensions: str = _column("values that the price groups by, as JSON, or empty")
     quantity: Decimal = _exact("what was counted: seats, or units used in this service period")
@@ -185,6 +185,7 @@ class PayoutRow(SQLModel, table=True):
     account: str = _column("the customer out of whose invoice it is paid")
     basis: Decimal = _posted("invoiced amount that the share is taken of")
     amount: Decimal = _posted("the partner's share")
+    revenue: str = _column("gross: the share is an expense; net: it is taken off the revenue of the lines")
     currency: str = _column("ISO 4217 code")
 
 

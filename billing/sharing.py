@@ -1,24 +1,26 @@
 """Sharing: what partners are paid out of their customers' invoice lines, in the same close.
 
 A share is a price on dollars: the bands of an agreement add up over its window. What a partner earns in a
-month is rounded once and split over its customers, so no cent is made or lost.
+month is rounded once and split over its customers, so no cent is made or lost. A partner is who made a deal,
+or whom the lines themselves name (the seller of a listing): then each buyer counts as a deal of its own.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import date
-from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
+from billing.dimension import with_value
 from billing.lines import months_since, year_start
-from billing.money import EXACT, round_money, split
+from billing.money import EXACT, apportion, round_money, times
 from billing.price_book import PriceBook
 from billing.pricing import charge
 from billing.rule import Agreement
-from billing.schema import POSTED, polars_schema
+from billing.schema import POSTED, as_table, polars_schema
 from metering.document import Problem, Problems, did_you_mean
 from metering.event import DealReferred, SoldThroughPartner
+from metering.frame import empty, shaped
 from metering.log import Fact
 
 DEAL_SCHEMA = pl.Schema(
@@ -31,7 +33,26 @@ DEAL_SCHEMA = pl.Schema(
 )
 """Which partner brought which customer under which agreement, and since which month."""
 
+TAKEN_SCHEMA = pl.Schema(
+    {
+        "payout": pl.String(),
+        "invoice": pl.String(),
+        "line_no": pl.Int64(),
+        "stream": pl.String(),
+        "amount": POSTED,
+    }
+)
+"""What a payout takes off the revenue of which invoice line, where revenue is net."""
+
 _WINDOW = ["agreement", "partner", "holder", "window"]
+_PAYOUT = ["month", "partner", "account"]
+
+
+class Shared(NamedTuple):
+    """The ledger's `payouts`, and what those of net agreements take off revenue (`TAKEN_SCHEMA`)."""
+
+    payouts: pl.DataFrame
+    taken: pl.DataFrame
 
 
 def deals(facts: Iterable[Fact], book: PriceBook) -> pl.DataFrame:
@@ -57,31 +78,53 @@ def deals(facts: Iterable[Fact], book: PriceBook) -> pl.DataFrame:
     return found.unique(["account", "partner", "agreement"], keep="first", maintain_order=True)
 
 
-def share(lines: pl.DataFrame, agreed: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
-    """Compute the ledger's `payouts` from all invoice lines of a log, and the deals (`DEAL_SCHEMA`)."""
-    rows: list[tuple[Any, ...]] = []
-    for (key,), made in agreed.partition_by("agreement", as_dict=True).items() if len(agreed) else ():
-        agreement = book.agreements[str(key)]
-        rows += _split(_shares(lines, made, agreement, key=str(key)), agreement, book)
-    return pl.DataFrame(rows, schema=polars_schema("payouts"), orient="row").sort("month", "payout")
+def share(lines: pl.DataFrame, agreed: pl.DataFrame, book: PriceBook, phases: pl.DataFrame) -> Shared:
+    """Share all invoice lines of a log, by the deals (`DEAL_SCHEMA`) and by whom the lines name.
+
+    `phases` say which plans those who are named are on, where these give them another share.
+    """
+    payouts, taken = [empty(polars_schema("payouts"))], [empty(TAKEN_SCHEMA)]
+    for key, agreement in book.agreements.items():
+        eligible = _eligible(lines, agreed, agreement, key)
+        if not len(eligible):
+            continue
+        earned = _earned(_shares(eligible, agreement, key), agreement, book, phases)
+        payouts.append(_payouts(earned, agreement, book))
+        if agreement.revenue == "net":
+            taken.append(_taken(eligible, payouts[-1], book))
+    return Shared(pl.concat(payouts).sort("month", "payout"), pl.concat(taken))
 
 
-def _shares(lines: pl.DataFrame, made: pl.DataFrame, agreement: Agreement, *, key: str) -> pl.DataFrame:
-    """Return (month, holder, account, part, basis, before): what each month adds to each window."""
+def _eligible(lines: pl.DataFrame, agreed: pl.DataFrame, agreement: Agreement, key: str) -> pl.DataFrame:
+    """Return the lines that an agreement is on, with whom it pays and the month of its first deal."""
+    lines = lines.filter(
+        *[pl.col("stream").is_in(agreement.streams) for _ in agreement.streams[:1]],
+        *[pl.col("price").is_in(agreement.prices) for _ in agreement.prices[:1]],
+    )
+    holder = ["partner"] if agreement.per == "partner" else ["partner", "account"]
+    first = pl.col("deal_month").min().over(holder)
+    if agreement.payee:
+        named = with_value(lines, agreement.payee).rename({"value": "partner"})
+        eligible = named.with_columns(deal_month=pl.col("month").min().over("partner", "account"))
+        eligible = eligible.with_columns(first_month=first)
+    else:
+        made = agreed.filter(pl.col("agreement") == key).drop("agreement").with_columns(first_month=first)
+        eligible = lines.join(made, on="account")
     months = months_since(pl.col("deal_month"), pl.col("month"))
-    eligible = lines.join(made, on="account").filter(months >= 0)
-    if agreement.streams:
-        eligible = eligible.filter(pl.col("stream").is_in(agreement.streams))
-    if agreement.months is not None:
-        eligible = eligible.filter(months < agreement.months)
-    holder = pl.col("partner" if agreement.per == "partner" else "account")
-    first = pl.col("deal_month").min().over(holder if agreement.per == "account" else "partner")
-    made = made.with_columns(first_month=first)
+    eligible = eligible.filter(months >= 0)
+    return eligible if agreement.months is None else eligible.filter(months < agreement.months)
+
+
+def _shares(eligible: pl.DataFrame, agreement: Agreement, key: str) -> pl.DataFrame:
+    """Return (month, holder, account, part, basis, before): what each month adds to each window."""
     parts = (
-        eligible.join(made.select("account", "partner", "first_month"), on=["account", "partner"])
-        .group_by("month", "partner", "account", "first_month")
+        eligible.group_by(*_PAYOUT, "first_month")
         .agg(part=pl.col("amount").sum().cast(POSTED))
-        .with_columns(holder=holder, agreement=pl.lit(key), window=_window(agreement))
+        .with_columns(
+            holder=pl.col("partner" if agreement.per == "partner" else "account"),
+            agreement=pl.lit(key),
+            window=_window(agreement),
+        )
     )
     whole = (
         parts.group_by(*_WINDOW, "month").agg(basis=pl.col("part").sum().cast(EXACT)).sort(*_WINDOW, "month")
@@ -99,17 +142,71 @@ def _window(agreement: Agreement) -> pl.Expr:
     return year_start(pl.col("first_month"), pl.col("month"))
 
 
-def _split(shares: pl.DataFrame, agreement: Agreement, book: PriceBook) -> Iterator[tuple[Any, ...]]:
-    """Round what a window earns in a month, and split it over the customers by what each was billed."""
-    earned = round_money(
-        charge(agreement, pl.col("basis"), before=pl.col("before")), book.currency, book.conventions.rounding
+def _earned(
+    shares: pl.DataFrame, agreement: Agreement, book: PriceBook, phases: pl.DataFrame
+) -> pl.DataFrame:
+    """Add what each window earns in each month, rounded once, as `earned`."""
+    exact = charge(agreement, pl.col("basis"), before=pl.col("before"))
+    if agreement.by_plan:
+        own = _shares_of_plans(shares, agreement, phases)
+        shares = shares.join(own, on=["partner", "month"], how="left", maintain_order="left")
+        exact = (
+            pl.when(pl.col("share").is_null()).then(exact).otherwise(times(pl.col("basis"), pl.col("share")))
+        )
+    return shares.with_columns(earned=round_money(exact, book.currency, book.conventions.rounding))
+
+
+def _shares_of_plans(shares: pl.DataFrame, agreement: Agreement, phases: pl.DataFrame) -> pl.DataFrame:
+    """Return the share (partner, month, share) of those who live on one of some plans at a month's end."""
+    table = pl.DataFrame(
+        [(plan, share, rank) for rank, (plan, share) in enumerate(agreement.by_plan.items())],
+        schema={"plan": pl.String, "share": EXACT, "rank": pl.Int64},
+        orient="row",
     )
-    groups = shares.with_columns(earned=earned).partition_by([*_WINDOW, "month"], maintain_order=True)
-    for group in groups:
-        parts = [Decimal(part) for part in group["part"]]
-        amounts = split(group["earned"][0], parts, book.currency) if any(parts) else parts
-        for row, part, amount in zip(group.iter_rows(named=True), parts, amounts, strict=True):
-            if part or amount:
-                number = f"PAY-{row['month']:%Y-%m}-{row['partner']}-{row['agreement']}-{row['account']}"
-                who = (number, row["month"], row["partner"], row["agreement"], agreement.kind, row["account"])
-                yield (*who, part, amount, book.currency)
+    last_day = pl.col("month").dt.offset_by("1mo").dt.offset_by("-1d")
+    held = phases.join(table, on="plan").select("starts_on", "ends_on", "share", "rank", partner="account")
+    return (
+        shares.select("partner", "month")
+        .unique()
+        .join(held, on="partner")
+        .filter(pl.col("starts_on") <= last_day, pl.col("ends_on").is_null() | (pl.col("ends_on") > last_day))
+        .group_by("partner", "month")
+        .agg(pl.col("share").sort_by("rank").first())
+    )
+
+
+def _payouts(earned: pl.DataFrame, agreement: Agreement, book: PriceBook) -> pl.DataFrame:
+    """Split what a window earns in a month over the customers by what each was billed."""
+    names = [pl.col("month").dt.strftime("%Y-%m"), "partner", "agreement", "account"]
+    rows = earned.with_columns(
+        payout=pl.concat_str(pl.lit("PAY"), *names, separator="-"),
+        kind=pl.lit(agreement.kind),
+        revenue=pl.lit(agreement.revenue),
+        basis=pl.col("part"),
+        amount=apportion(
+            earned, total="earned", weight="part", over=[*_WINDOW, "month"], currency=book.currency
+        ),
+        currency=pl.lit(book.currency),
+    )
+    return as_table(rows.filter((pl.col("part") != 0) | (pl.col("amount") != 0)), "payouts")
+
+
+def _taken(eligible: pl.DataFrame, payouts: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
+    """Split payouts over the streams that they come from, and each stream's part over its lines."""
+    order = ["payout", "stream", "invoice", "line_no"]
+    columns = [*_PAYOUT, *order[1:], "amount"]
+    rows = (
+        eligible.select(columns)
+        .rename({"amount": "part"})
+        .join(payouts.select(*_PAYOUT, "payout", "amount"), on=_PAYOUT)
+        .sort(order)
+    )
+    streams = rows.group_by(order[:2], maintain_order=True).agg(
+        pl.col("part").sum(), pl.col("amount").first()
+    )
+    of_stream = apportion(streams, total="amount", weight="part", over=order[:1], currency=book.currency)
+    rows = rows.join(
+        streams.with_columns(whole=of_stream).select(*order[:2], "whole"), on=order[:2], maintain_order="left"
+    )
+    of_line = apportion(rows, total="whole", weight="part", over=order[:2], currency=book.currency)
+    return shaped(rows.with_columns(amount=of_line), TAKEN_SCHEMA).filter(pl.col("amount") != 0)

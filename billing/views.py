@@ -27,7 +27,8 @@ VIEWS: dict[str, View] = {
         """,
     ),
     "revenue_by_stream_month": View(
-        "Recognised revenue and billings of each stream and month; partners' shares not yet taken off.",
+        "Recognised revenue and billings of each stream and month; of partners' shares only those of net "
+        "agreements are taken off the revenue.",
         """
         with earned as (
             select month, stream, -sum(amount) as revenue from postings
@@ -85,11 +86,31 @@ VIEWS: dict[str, View] = {
         """,
     ),
     "payouts_by_partner_month": View(
-        "What each partner earned, out of what, in each month.",
+        "What each partner or seller earned, out of what, in each month.",
         """
-        select month, partner, agreement, kind, currency, sum(basis) as basis, sum(amount) as amount,
-            count(distinct account) as customers
+        select month, partner, agreement, kind, revenue, currency, sum(basis) as basis,
+            sum(amount) as amount, count(distinct account) as customers
         from payouts group by all
+        """,
+    ),
+    "take_by_agreement_month": View(
+        "What was billed under each agreement in each month (GMV), what partners got of it, and what the "
+        "company kept: its take, and that as a rate.",
+        """
+        select month, agreement, kind, revenue, currency, sum(basis) as gmv, sum(amount) as payouts,
+            sum(basis - amount) as take, sum(basis - amount) / nullif(sum(basis), 0) as take_rate,
+            count(distinct partner) as partners, count(distinct account) as customers
+        from payouts group by all
+        """,
+    ),
+    "marketplace_by_month": View(
+        "What others sold through the company in each month (GMV of the agreements whose revenue is net), "
+        "what they got of it, and what the company kept: its revenue.",
+        """
+        select month, currency, sum(basis) as gmv, sum(amount) as payouts, sum(basis - amount) as take,
+            sum(basis - amount) / nullif(sum(basis), 0) as take_rate,
+            count(distinct partner) as sellers, count(distinct account) as buyers
+        from payouts where revenue = 'net' group by all
         """,
     ),
     "customers_by_month": View(

@@ -38,6 +38,23 @@ MEASURED_SCHEMA = pl.Schema(
 )
 """What `measure` returns, in no order; `phase_no` is null where a subject has no phase at the time."""
 
+DAY_SCHEMA = pl.Schema(
+    {
+        "subject": pl.String(),
+        "meter": pl.String(),
+        "dimensions": pl.String(),
+        "day": pl.Date(),
+        "quantity": pl.Decimal(38, 12),
+    }
+)
+"""What `measure_days` returns, in no order: what meters that add up counted on each day."""
+
+EVENT_SCHEMA = pl.Schema({**DAY_SCHEMA, "position": pl.Int64()})
+"""What `single_events` returns, in no order: a row for each event that a meter counts."""
+
+EACH = "event"
+"""The dimension that tells the events of a meter with `each` apart: `<source>/<id>`."""
+
 _WHERE = ["subject", "month", "segment"]
 
 
@@ -64,6 +81,67 @@ def measure(
     if found["phase_no"].null_count():
         found = _merged(found)
     return shaped(found, MEASURED_SCHEMA)
+
+
+def measure_days(
+    connection: duckdb.DuckDBPyConnection,
+    log: Log,
+    *,
+    meters: Mapping[str, Meter],
+    wanted: pl.DataFrame,
+    periods: Sequence[Period],
+) -> pl.DataFrame:
+    """Measure by the day what some subjects used of meters that add up (`sum` and `count`).
+
+    `wanted` names them: (subject, meter). The result has the columns of `DAY_SCHEMA`.
+    """
+    query = f"""
+        select e.subject, e.meter, {_dimensions(meters)} as dimensions, e.occurred_at::date as day,
+            ({_aggregate(meters)})::decimal(38, 12) as quantity
+        from ({{sources}}) e semi join wanted w on w.subject = e.subject and w.meter = e.meter
+        group by 1, 2, 3, 4
+    """
+    return shaped(_of_some(connection, log, query, meters=meters, wanted=wanted, periods=periods), DAY_SCHEMA)
+
+
+def single_events(
+    connection: duckdb.DuckDBPyConnection, log: Log, *, meters: Mapping[str, Meter], periods: Sequence[Period]
+) -> pl.DataFrame:
+    """Return each event that these meters count, with what it counts (`EVENT_SCHEMA`)."""
+    counts = [_text(key) for key, meter in meters.items() if meter.aggregation == "count"]
+    quantity = (
+        f"case when e.meter in ({', '.join(counts)}) then 1 else e.quantity end" if counts else "e.quantity"
+    )
+    query = f"""
+        select e.subject, e.meter, {_dimensions(meters)} as dimensions, e.occurred_at::date as day,
+            ({quantity})::decimal(38, 12) as quantity, e.position
+        from ({{sources}}) e semi join wanted w on w.meter = e.meter
+    """
+    wanted = pl.DataFrame({"meter": list(meters)}, schema={"meter": pl.String})
+    return shaped(
+        _of_some(connection, log, query, meters=meters, wanted=wanted, periods=periods), EVENT_SCHEMA
+    )
+
+
+def _of_some(
+    connection: duckdb.DuckDBPyConnection,
+    log: Log,
+    query: str,
+    *,
+    meters: Mapping[str, Meter],
+    wanted: pl.DataFrame,
+    periods: Sequence[Period],
+) -> pl.DataFrame:
+    """Ask about some meters alone; files of usage are read only for meters of usage."""
+    named = {key: meters[key] for key in wanted["meter"].unique().sort() if key in meters}
+    if any(meter.event != USAGE for meter in named.values()):
+        connection.register("facts", log.fact_frame(periods))
+    connection.register("wanted", wanted)
+    sources = _sources(log, named, periods, has_usage=any(meter.event == USAGE for meter in named.values()))
+    found: pl.DataFrame = connection.sql(query.replace("{sources}", sources)).pl()
+    connection.unregister("facts")
+    connection.unregister("wanted")
+    return found
 
 
 def _pieces(spans: pl.DataFrame, periods: Sequence[Period]) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -126,10 +204,6 @@ def _merged(found: pl.DataFrame) -> pl.DataFrame:
 
 
 def _query(log: Log, meters: Mapping[str, Meter], periods: Sequence[Period], *, has_mixed: bool) -> str:
-    files = ", ".join(_text(str(path)) for path in log.usage_files(periods))
-    columns = "subject, meter, occurred_at, quantity, dimensions, position"
-    sources = [f"select {columns}, {_unique_of(meters)} as item from read_parquet([{files}])"]
-    sources += [_facts_query(key, meter) for key, meter in meters.items() if meter.event != USAGE]
     segment, join = "0::bigint", ""
     if has_mixed:
         segment = "coalesce(len(list_filter(m.bound, lambda b: b <= e.occurred_at)), 0)"
@@ -138,31 +212,51 @@ def _query(log: Log, meters: Mapping[str, Meter], periods: Sequence[Period], *, 
         select e.subject, e.meter, {_dimensions(meters)} as dimensions,
             date_trunc('month', e.occurred_at)::date as month, {segment} as segment,
             ({_aggregate(meters)})::decimal(38, 12) as quantity, count(*) as events
-        from ({" union all ".join(sources)}) e {join}
+        from ({_sources(log, meters, periods, has_usage=True)}) e {join}
         group by 1, 2, 3, 4, 5
     """
+
+
+def _sources(log: Log, meters: Mapping[str, Meter], periods: Sequence[Period], *, has_usage: bool) -> str:
+    """Return SQL for every event that could count, from usage and from business facts."""
+    sources = [_facts_query(key, meter) for key, meter in meters.items() if meter.event != USAGE]
+    if has_usage:
+        files = ", ".join(_text(str(path)) for path in log.usage_files(periods))
+        # A name is read only where it is asked for: names are most of the bytes of a log.
+        is_named = any(meter.each and meter.event == USAGE for meter in meters.values())
+        columns = "subject, meter, occurred_at, quantity, dimensions, position"
+        own = f"{_unique_of(meters)} as item, {_NAME if is_named else 'null'} as event"
+        sources.insert(0, f"select {columns}, {own} from read_parquet([{files}])")
+    return " union all ".join(sources)
 
 
 def _facts_query(key: str, meter: Meter) -> str:
     """Read the business facts that a meter counts as if they were usage."""
     subject = "subject"
     if "subscription" in EVENTS[meter.event]._fields:
-        subject = "json_extract_string(data, '$.subscription')"
+        subject = "coalesce(nullif(json_extract_string(data, '$.subscription'), ''), subject)"
     quantity = f"json_extract_string(data, '$.{meter.quantity}')" if meter.quantity else "1"
     item = f"json_extract_string(data, '$.{meter.of}')" if meter.of else "null"
-    columns = f"{subject}, {_text(key)}, occurred_at, {quantity}::decimal(38, 12), data, position, {item}"
-    return f"select {columns} from facts where type = {_text(meter.event)}"
+    name = _NAME if meter.each else "null"
+    return f"""
+        select {subject} as subject, {_text(key)} as meter, occurred_at, {quantity}::decimal(38, 12) as quantity,
+            data as dimensions, position, {item} as item, {name} as event
+        from facts where type = {_text(meter.event)}
+    """
 
 
 def _dimensions(meters: Mapping[str, Meter]) -> str:
     """Return SQL for the canonical JSON of the dimensions that the event's meter keeps apart."""
     cases = []
     for key, meter in meters.items():
-        if meter.dimensions:
-            parts = ", ".join(
-                f"{_text(name)}, coalesce(json_extract_string(nullif(e.dimensions, ''), {_path(name)}), '')"
-                for name in sorted(meter.dimensions)
-            )
+        values = {
+            name: f"coalesce(json_extract_string(nullif(e.dimensions, ''), {_path(name)}), '')"
+            for name in meter.dimensions
+        }
+        if meter.each:
+            values[EACH] = "e.event"
+        if values:
+            parts = ", ".join(f"{_text(name)}, {values[name]}" for name in sorted(values))
             cases.append(f"when {_text(key)} then json_object({parts})::varchar")
     return f"case e.meter {' '.join(cases)} else '' end" if cases else "''"
 
@@ -180,6 +274,9 @@ def _aggregate(meters: Mapping[str, Meter]) -> str:
         if keys:
             cases.append(f"when e.meter in ({keys}) then {text}")
     return f"case {' '.join(cases)} else sum(e.quantity) end" if cases else "sum(e.quantity)"
+
+
+_NAME = "source || '/' || id"
 
 
 def _unique_of(meters: Mapping[str, Meter]) -> str:

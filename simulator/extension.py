@@ -79,12 +79,11 @@ class Layers:
 
 def extends(path: Path) -> bool:
     """Tell whether a TOML file extends another, by its lines above the first table."""
-    with path.open(encoding="utf-8") as lines:
-        for line in lines:
-            if line.startswith("["):
-                return False
-            if re.match(rf"\s*{EXTENDS}\s*=", line):
-                return True
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            return False
+        if re.match(rf"\s*{EXTENDS}\s*=", line):
+            return True
     return False
 
 

@@ -70,7 +70,8 @@ ROUNDING = Invariant(
 
 ONCE = Invariant(
     """
-    select subscription, phase_no, plan, price, kind, meter, dimensions, starts_on, count(*) as lines
+    select subscription, phase_no, plan, price, kind, meter, dimensions, starts_on,
+        case when kind in ('discount', 'refund') then exact end as rule, count(*) as lines
     from invoice_lines group by all having count(*) > 1
     """,
     "select count(*), count(distinct subscription) from invoice_lines",
@@ -137,13 +138,15 @@ REVENUE = Invariant(
     """
     select l.invoice, l.line_no, l.amount, p.amount from invoice_lines l full join (
         select invoice, line_no, -sum(amount) as amount from postings
-        where ledger_account in ('revenue', 'deferred_revenue') group by invoice, line_no
+        where ledger_account in ('revenue', 'deferred_revenue') and not starts_with(entry, 'PAY-')
+        group by invoice, line_no
     ) p on p.invoice = l.invoice and p.line_no = l.line_no
     where coalesce(l.amount, 0) <> coalesce(p.amount, 0)
     """,
     """
     select (select sum(amount) from invoice_lines), -sum(amount) filter (ledger_account = 'revenue'),
-        -sum(amount) filter (ledger_account = 'deferred_revenue') from postings
+        -sum(amount) filter (ledger_account = 'deferred_revenue')
+    from postings where not starts_with(entry, 'PAY-')
     """,
     "{} billed = {} earned + {} deferred",
 )
@@ -179,6 +182,32 @@ PAYOUTS = Invariant(
     """,
     "select count(*), count(distinct partner), sum(amount) from payouts",
     "{} payouts to {} partners = {} posted",
+)
+
+SHARES = Invariant(
+    """
+    with posted as (
+        select p.entry as payout, l.account,
+            sum(p.amount) filter (p.ledger_account = 'partner_share') as gross,
+            sum(p.amount) filter (p.ledger_account = 'revenue') as net,
+            count(*) filter (p.ledger_account = 'revenue'
+                and (l.stream is distinct from p.stream or l.account is distinct from p.account)) as astray
+        from postings p left join invoice_lines l on l.invoice = p.invoice and l.line_no = p.line_no
+        where starts_with(p.entry, 'PAY-') and p.ledger_account <> 'partner_payable' group by all
+    )
+    select o.payout, o.revenue, o.amount, p.gross, p.net from payouts o left join posted p using (payout)
+    where (o.amount <> 0 or p.payout is not null) and (
+        coalesce(p.gross, 0) <> case when o.revenue = 'gross' then o.amount else 0 end
+        or coalesce(p.net, 0) <> case when o.revenue = 'net' then o.amount else 0 end
+        or p.astray > 0 or (o.revenue = 'net' and p.account is distinct from o.account)
+    )
+    """,
+    """
+    select coalesce(sum(amount) filter (revenue = 'gross'), 0),
+        coalesce(sum(basis) filter (revenue = 'net'), 0), coalesce(sum(amount) filter (revenue = 'net'), 0),
+        coalesce(sum(basis - amount) filter (revenue = 'net'), 0) from payouts
+    """,
+    "{} an expense; of {} sold for others, {} is theirs and {} revenue",
 )
 
 PAYABLE = Invariant(

@@ -179,7 +179,8 @@ def _path(name: str | Path) -> Path:
 
 def _override(data: dict[str, Any], overrides: Mapping[str, str]) -> None:
     """Put the values in their places. Raises Problems for every path that leads nowhere."""
-    problems, whole = [], schema()
+    problems, whole = [], Scenario.model_json_schema()
+    del whole["properties"][EXTENDS]  # the files are merged by now
     for dotted, text in overrides.items():
         at, table = whole, data
         found: Any = data

@@ -21,7 +21,7 @@ from billing.schema import TABLES, keys
 from metering.document import Problems
 from metering.log import Log
 from metering.meter import USAGE
-from simulator import invariants, manifest
+from simulator import invariants, manifest, refund
 from simulator.invariants import Invariant
 from simulator.values import decimal_text
 
@@ -232,7 +232,7 @@ _TOTALS = """
         -coalesce(sum(amount) filter (ledger_account = 'revenue'), 0),
         -coalesce(sum(amount) filter (ledger_account = 'deferred_revenue'), 0),
         coalesce(sum(amount) filter (ledger_account = 'receivable'), 0),
-        coalesce(sum(amount) filter (ledger_account = 'partner_share'), 0),
+        -coalesce(sum(amount) filter (ledger_account = 'partner_payable' and starts_with(entry, 'PAY-')), 0),
         coalesce(sum(amount) filter (ledger_account = 'expense'), 0),
         coalesce(sum(amount) filter (ledger_account = 'cash'), 0)
     from postings group by currency order by currency"""
@@ -252,6 +252,13 @@ def _holds(invariant: Invariant) -> Callable[[Evidence], Finding]:
         return Finding(holds=True, figure=invariant.figure.replace("{unit}", unit).format(*figures))
 
     return check
+
+
+def _refunds(evidence: Evidence) -> Finding:
+    """Refunds stay under the caps of the run's book; without a book there is nothing to compare with."""
+    if evidence.book is None:
+        return Finding(holds=True, figure="no price book")
+    return _holds(refund.invariant(evidence.book))(evidence)
 
 
 def _shown(figure: Any) -> str:
@@ -287,7 +294,9 @@ CHECKS: dict[str, Check] = {
     "receivable": Check("every invoice is posted in full", "ledger", _holds(invariants.RECEIVABLE)),
     "payments": Check("an invoice is settled at most once", "ledger", _holds(invariants.PAYMENTS)),
     "open": Check("open invoices = receivable", "ledger", _holds(invariants.OPEN_INVOICES)),
+    "refunds": Check("no refund passes its cap", "ledger", _refunds),
     "payouts": Check("every payout is posted in full", "ledger", _holds(invariants.PAYOUTS)),
+    "shares": Check("payouts are an expense, or less revenue if net", "ledger", _holds(invariants.SHARES)),
     "payable": Check("payouts not settled yet = payable", "ledger", _holds(invariants.PAYABLE)),
     "revenue": Check("every line = its revenue + what is deferred", "ledger", _holds(invariants.REVENUE)),
     "deferred": Check("what is deferred is what is not served yet", "ledger", _holds(invariants.DEFERRED)),

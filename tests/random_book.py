@@ -11,6 +11,7 @@ from metering.period import Period
 
 MODELS = ("flat", "unit", "graduated", "volume", "package", "percentage")
 REGIONS = ("eu", "us", "asia")
+LIMITED = ("calls", "visits", "storage", "people")
 STREAMS = ("core", "extra", "services")
 METERS: dict[str, dict[str, Any]] = {
     "calls": {"dimensions": ["region"]},
@@ -24,7 +25,14 @@ METERS: dict[str, dict[str, Any]] = {
     "orders": {"event": "order.placed", "quantity": "quantity", "dimensions": ["item"]},
     "exams": {"event": "exam.sat", "dimensions": ["exam", "kind"]},
     "hours": {"event": "hours.worked", "quantity": "hours", "dimensions": ["role"]},
-    "milestones": {"event": "milestone.delivered", "quantity": "share", "dimensions": ["offering", "size"]},
+    "milestones": {
+        "event": "milestone.delivered",
+        "quantity": "share",
+        "dimensions": ["offering", "size", "project"],
+    },
+    "passes": {"event": "exam.sat", "dimensions": ["exam", "passed"]},
+    "misses": {"event": "outcome.measured", "dimensions": ["metric", "met", "project"]},
+    "sales": {"event": "listing.sold", "quantity": "amount", "dimensions": ["category", "seller"]},
 }
 OF_SUBSCRIPTIONS = ("calls", "visits", "people", "storage", "cores", "devices", "revenue")
 OF_ACCOUNTS = ("places", "orders", "exams", "hours", "milestones")
@@ -39,6 +47,10 @@ VALUES = {
     "role": ("junior", "senior"),
     "offering": ("quick-start",),
     "size": ("small", "large"),
+    "project": ("p", "q"),
+    "category": ("plugin", "model"),
+    "seller": ("partner-0", "partner-1"),
+    "metric": ("uptime", "accuracy"),
 }
 
 
@@ -49,6 +61,16 @@ def money(rng: random.Random, high: int = 500) -> Decimal:
 
 
 def rate(rng: random.Random, *, high: int = 500, size: int = 100) -> dict[str, Any]:
+    """The numbers of any price model, now and then with a least or a most amount."""
+    bounds: dict[str, Any] = {}
+    if rng.random() < 0.1:
+        bounds["minimum"] = money(rng, high)
+    if rng.random() < 0.1:
+        bounds["maximum"] = money(rng, high) + bounds.get("minimum", 0)
+    return numbers(rng, high, size) | bounds
+
+
+def numbers(rng: random.Random, high: int, size: int) -> dict[str, Any]:
     """The numbers of any price model."""
     model = rng.choice(MODELS)
     if model in ("graduated", "volume"):
@@ -77,10 +99,12 @@ class Book:
     months: list[Period]
     by_year: bool
     moot: bool
+    each: bool = False
 
     def write(self) -> dict[str, Any]:
         """The whole book."""
         rng = self.rng
+        self.each = rng.random() < 0.5
         plans = {f"plan-{number}": self.plan() for number in range(rng.randrange(2, 5))}
         streams = sorted({plan["stream"] for plan in plans.values()})
         book: dict[str, Any] = {
@@ -90,7 +114,7 @@ class Book:
                 "rounding": rng.choice(["half_up", "half_even", "up", "down"]),
                 "allowance": rng.choice(["prorated", "prorated", "full"]),
             },
-            "meters": METERS,
+            "meters": METERS | {"places": METERS["places"] | {"each": self.each}},
             "plans": plans,
             "add_ons": {f"add-on-{n}": self.add_on(list(plans)) for n in range(rng.randrange(3))},
             "discounts": {
@@ -102,7 +126,101 @@ class Book:
         if rng.random() < 0.8:
             prices = {f"sale-{n}": self.usage(OF_ACCOUNTS) for n in range(rng.randrange(1, 4))}
             plans["catalog"] = {"name": "catalog", "stream": "services", "prices": prices}
+            prices |= self.marketplace(book["agreements"])
+            book["entitlements"] = {
+                f"right-{n}": self.entitlement(list(plans)) for n in range(rng.randrange(4))
+            }
+            recurring = sorted(
+                {key for name, plan in plans.items() if name != "catalog" for key in plan["prices"]}
+            )
+            book["refunds"] = self.guarantees(recurring)
+            prices["work"] = {"meter": "milestones", "group_by": ["project"], "unit_price": money(rng, 5000)}
+        for number, (key, plan) in enumerate(plans.items()):
+            if key != "catalog" and rng.random() < 0.4:
+                later = [one for one in list(plans)[number + 1 :] if one != "catalog"]
+                plan["limits"] = {f"limit-{n}": self.limit(later) for n in range(rng.randrange(1, 3))}
         return book
+
+    def limit(self, later: list[str]) -> dict[str, Any]:
+        """The most that a plan serves, or that it rates itself before a later plan does."""
+        rng = self.rng
+        limit: dict[str, Any] = {"meter": rng.choice(LIMITED), "quantity": rng.choice((0, 5, 200, 900))}
+        if later and rng.random() < 0.5:
+            limit["then"] = rng.choice(later)
+        elif limit["meter"] in ("calls", "visits") and rng.random() < 0.5:
+            limit["window"] = "day"
+        if limit["meter"] == "calls" and rng.random() < 0.3:
+            limit["where"] = {"region": "eu"}
+        if rng.random() < 0.3:
+            limit["per"] = "seat"
+        return limit
+
+    def entitlement(self, plans: list[str]) -> dict[str, Any]:
+        """A right to units of what is sold by the piece, which is free or cheaper for a while."""
+        rng = self.rng
+        covers = rng.choice(["exams", "hours", "milestones", "places", "devices"])
+        found: dict[str, Any] = {"covers": {"meter": covers}}
+        name = rng.choice(METERS[covers]["dimensions"])
+        if rng.random() < 0.4 and name in VALUES:
+            found["covers"]["where"] = {name: rng.choice(VALUES[name])}
+        giver: dict[str, Any] = {"meter": "orders", "where": {"item": "pack"}}
+        if rng.random() < 0.3:
+            giver = {"meter": "passes", "where": {"passed": "true"}}
+            if rng.random() < 0.5:
+                giver["after"] = {"meter": "orders", "days": rng.choice((0, 30, 200))}
+        elif rng.random() < 0.5:
+            some = rng.sample([plan for plan in plans if plan != "catalog"], 1)
+            giver = {"plans": some, "per": rng.choice(["subscription", "seat"])}
+            giver["renews"] = rng.choice(["month", "year", "never"])
+        found["given_by"] = giver
+        if rng.random() < 0.8:
+            found["quantity"] = Decimal(rng.randrange(1, 12)) / rng.choice((1, 2))
+        if rng.random() < 0.7:
+            found["months"] = rng.choice((1, 2, 12))
+        off = rng.random()
+        if off < 0.25:
+            found["share"] = Decimal(rng.randrange(1, 100)) / 100
+        elif off < 0.5:
+            found["amount"] = money(rng, 30)
+        elif {"quantity", "months"} <= found.keys() and "meter" in giver and rng.random() < 0.5:
+            found["deferred"] = True
+        return found
+
+    def marketplace(self, agreements: dict[str, Any]) -> dict[str, Any]:
+        """Listings of sellers who are paid a share, by category or by their own plan."""
+        rng = self.rng
+        share = {"model": "percentage", "unit_price": Decimal(rng.randrange(30, 100)) / 100}
+        agreements["sellers"] = {
+            **(self.agreement(["services"]) | {"streams": []} if rng.random() < 0.5 else share),
+            "kind": "commission",
+            "prices": ["listings"],
+            "payee": "seller",
+            "revenue": rng.choice(["net", "gross"]),
+        }
+        if rng.random() < 0.5:
+            agreements["sellers"]["by_plan"] = {"plan-0": Decimal("0.9")}
+        listings = {"meter": "sales", "group_by": ["seller"], "model": "percentage", "unit_price": 1}
+        return {"listings": listings}
+
+    def guarantees(self, recurring: list[str]) -> dict[str, Any]:
+        """What is given back for projects that missed what was promised, and for months that did."""
+        rng = self.rng
+        refunds: dict[str, Any] = {
+            f"refund-{number}": {
+                "meter": "misses",
+                "where": {"metric": metric, "met": "false"},
+                "prices": ["work"],
+                "by": "project",
+                "share": Decimal(rng.randrange(1, 100)) / 100,
+                "cap": rng.choice([Decimal("0.5"), 1]),
+            }
+            for number, metric in enumerate(VALUES["metric"])
+        }
+        if recurring:
+            prices = rng.sample(recurring, rng.randrange(1, len(recurring) + 1))
+            refunds["month"] = {"meter": "misses", "where": {"met": "false"}, "prices": prices}
+            refunds["month"] |= {"share": Decimal("0.3"), "cap": Decimal("0.5")}
+        return refunds
 
     def plan(self) -> dict[str, Any]:
         """A plan with a few prices, and perhaps a commitment."""
@@ -111,7 +229,8 @@ class Book:
         prices |= {f"use-{n}": self.usage(OF_SUBSCRIPTIONS) for n in range(rng.randrange(4))}
         plan = {"name": "plan", "stream": rng.choice(STREAMS), "prices": prices}
         if rng.random() < 0.25:
-            plan["commitment"] = {"amount": money(rng, 50_000)}
+            amounts = [money(rng, 50_000) for _ in range(rng.randrange(1, 4))]
+            plan["commitment"] = {"amount": rng.choice([amounts, amounts[0]])}
         return plan
 
     def recurring(self, *, per: str = "") -> dict[str, Any]:
@@ -139,7 +258,10 @@ class Book:
         level = meter in ("storage", "cores")
         price = {**rate(rng, high=20), "meter": meter}
         windows = ["period", "period", "life"] + (["year"] if self.moot or not self.by_year else [])
-        price["window"] = "period" if level else rng.choice(windows)
+        alone = meter == "places" and self.each
+        price["window"] = "period" if level or alone else rng.choice(windows)
+        if not level and not alone and meter in OF_SUBSCRIPTIONS and rng.random() < 0.15:
+            price["commitment"] = [Decimal(rng.randrange(5000)) for _ in range(rng.randrange(1, 3))]
         if rng.random() < 0.6:
             price["allowance"] = Decimal(rng.randrange(300)) / rng.choice((1, 2, 7, 10))
             price["allowance"] = round(price["allowance"], 6)
@@ -163,6 +285,8 @@ class Book:
             {self.rng.choice(self.months).starts_on + timedelta(self.rng.choice((0, 0, 14))) for _ in "ab"}
         )
         changes = [{"starts_on": day, **rate(self.rng, high=50)} for day in days]
+        for change in changes:
+            change["applies"] = self.rng.choice(["now", "now", "renewal", "new"])
         if allowance and self.rng.random() < 0.5:
             changes[0]["allowance"] = Decimal(self.rng.randrange(100))
         return changes

@@ -45,6 +45,8 @@ class Log:
         partners = [f"partner-{number}" for number in range(2)]
         for name in partners:
             self.sign_up(name, self.months[0].starts_on, "partner")
+            if self.rng.random() < 0.5:
+                self.subscribe(name, f"{name}-own", self.months[0].starts_on)
         for number in range(self.rng.randrange(2, 6)):
             account = f"account-{number}"
             day = self.some_day(self.months[0].starts_on, self.months[len(self.months) // 2].ends_on)
@@ -97,13 +99,19 @@ class Log:
             lambda: facts.HoursWorked(
                 "p", "quick-start", "c", pick("role"), Decimal(rng.randrange(1, 32)) / 4
             ),
-            lambda: facts.MilestoneDelivered("p", "quick-start", pick("size"), "m", Decimal("0.4")),
+            lambda: facts.MilestoneDelivered(
+                pick("project"), "quick-start", pick("size"), "m", Decimal("0.4")
+            ),
+            lambda: facts.OutcomeMeasured(pick("metric"), rng.random() < 0.5, pick("project"), "quick-start"),
+            lambda: facts.ListingSold(
+                "x", pick("category"), pick("seller"), Decimal(rng.randrange(9999)) / 100
+            ),
         ]
 
         def pick(dimension: str) -> str:
             return rng.choice(VALUES[dimension])
 
-        for _ in range(rng.randrange(12)):
+        for _ in range(rng.randrange(20)):
             self.add(self.some_day(day, self.end), rng.randrange(1, 24), account, rng.choice(offers)())
 
     def deal(self, account: str, day: date, partners: list[str]) -> None:
@@ -161,8 +169,9 @@ class Life:
         return [key for key in self.log.book["plans"] if key != "catalog"]
 
     def committed(self, plan: str) -> bool:
-        """Whether the plan has a commitment."""
-        return "commitment" in self.log.book["plans"][plan]
+        """Whether the plan has a commitment, of money or of a quantity."""
+        found = self.log.book["plans"][plan]
+        return any("commitment" in one for one in (found, *found["prices"].values()))
 
     def tell(self, hour: int, data: Any) -> None:
         """Write a fact about the subscription."""
@@ -261,7 +270,10 @@ class Life:
                 meter, quantity, json.dumps(dimensions[meter]) if meter in dimensions else ""
             )
             subject = self.name if rng.random() < 0.97 else "nobody"
-            if meter == "devices":
+            if meter == "people" and rng.random() < 0.3:
+                met = rng.random() < 0.5
+                data, subject = facts.OutcomeMeasured("uptime", met, subscription=self.name), self.account
+            elif meter == "devices":
                 data, subject = facts.DevicesShipped(self.name, rng.randrange(1, 900), "phone"), self.account
             elif meter == "revenue":
                 data, subject = facts.PartnerRevenueReported(self.name, quantity), self.account

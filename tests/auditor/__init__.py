@@ -14,12 +14,16 @@ from typing import Any, NamedTuple
 from billing.price_book import PriceBook
 from metering.event import Event
 from metering.period import Period
-from tests.auditor.commitment import committed, movements, true_ups
-from tests.auditor.life import live, measure
+from tests.auditor import entitlement
+from tests.auditor.commitment import committed, movements, taken_or_paid, true_ups
+from tests.auditor.entitlement import drawn, without
+from tests.auditor.life import bits, live, measure
+from tests.auditor.limit import served
 from tests.auditor.line import Line, discounts
-from tests.auditor.payout import payouts
+from tests.auditor.payout import Books, payouts
 from tests.auditor.price import WIDE, cost
 from tests.auditor.recurring import monthly, once, yearly
+from tests.auditor.refund import refunds
 from tests.auditor.usage import used_up
 
 __all__ = ["Audit", "Line", "audit", "cost"]
@@ -47,20 +51,26 @@ def audit(events: list[Event], book: PriceBook, months: list[Period]) -> Audit:
     with localcontext(WIDE):
         events = sorted(events, key=lambda event: event.occurred_at)  # equal times keep the order of the log
         lives = live(events, book, months[-1].ends_on)
-        usage = measure(events, book, lives)
+        each = bits(events, book, lives)
+        usage = served(measure(events, book, lives), each, lives, book, months)
+        coverage = drawn(each, lives, book)
+        usage = without(usage, coverage, book)
         lines: list[Line] = []
         mrr: dict[tuple[date, str], Decimal] = {}
         for name, days in lives.items():
             years, paid = yearly(name, days, book)
             recurring = [*years, *monthly(name, days, book, months)]
             own = [*recurring, *once(name, days, book), *used_up(name, days, book, months, usage)]
+            own += taken_or_paid(name, days, book, months, own)
+            own += [*entitlement.discounts(own, coverage, lives, book)]
             own += [line for one in recurring for line in discounts(one, days, book)]
+            own += refunds(name, book, months, [*own], each)
             lines += [*own, *true_ups(name, days, book, months, own)]
             mrr |= committed(name, days, book, months, paid)
         return Audit(
             lines=added_up(lines, lambda line: line[:8]),
             invoices=added_up(lines, lambda line: (line.account, line.month)),
-            payouts=payouts(events, book, months, lines),
+            payouts=payouts(events, Books(book, months, lines, lives)),
             mrr=mrr,
             movements=movements(mrr, lives, months),
             detail=lines,

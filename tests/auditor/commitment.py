@@ -7,8 +7,8 @@ from decimal import Decimal
 from billing.price_book import PriceBook
 from metering.period import Period, add_months
 from tests.auditor.life import ONE_DAY, Day, Lives
-from tests.auditor.line import Line, discount_on, first, items, year_of
-from tests.auditor.price import ZERO, cents, cost, twelve, version
+from tests.auditor.line import Line, discount_on, first, in_force, items, year_of
+from tests.auditor.price import ZERO, cents, cost, twelve
 from tests.auditor.recurring import Paid
 
 
@@ -20,22 +20,62 @@ def true_ups(
     Our reading: the last day decides about the plan; a subscription ends in the month of its `effective_on`;
     a year that a new anchor cuts short is not trued up, as the new one has its own commitment.
     """
+    for anchor, starts_on, closes, today in closings(days, months):
+        commitment = book.plans[today.plan].commitment
+        if commitment:
+            billed = [line.amount for line in lines if starts_on <= line.month <= closes]
+            missing = least(commitment.amount, anchor, starts_on) - sum(billed, ZERO)
+            if missing > 0:
+                amount, span = cents(missing, book), (starts_on, add_months(closes, 1))
+                place = today.account, closes, name, today.plan, "commitment", "true_up"
+                yield Line(*place, *span, "", book.plans[today.plan].stream, amount)
+
+
+def closings(days: dict[date, Day], months: list[Period]) -> Iterator[tuple[date, date, date, Day]]:
+    """Each contract year that closes: its anchor, its first month, the month that closes it, its last day."""
     last_days: dict[tuple[date, date], date] = {}
     for day, today in days.items():
         if not today.trial:
             last_days[today.anchor, year_of(first(today.anchor), day)[0]] = day
     for (anchor, starts_on), day in last_days.items():
         today, after = days[day], days.get(day + ONE_DAY)
-        plan, closes = book.plans[today.plan], add_months(starts_on, 11)
+        closes = add_months(starts_on, 11)
         if after is None:
             closes = min(closes, first(day + ONE_DAY))
-        if plan.commitment and closes <= months[-1].starts_on and (after is None or after.anchor == anchor):
-            billed = [line.amount for line in lines if starts_on <= line.month <= closes]
-            missing = plan.commitment.amount[0] - sum(billed, ZERO)
-            if missing > 0:
-                amount, span = cents(missing, book), (starts_on, add_months(closes, 1))
-                place = today.account, closes, name, today.plan, "commitment", "true_up"
-                yield Line(*place, *span, "", plan.stream, amount)
+        if closes <= months[-1].starts_on and (after is None or after.anchor == anchor):
+            yield anchor, starts_on, closes, today
+
+
+def least(amounts: tuple[Decimal, ...], anchor: date, day: date) -> Decimal:
+    """The commitment of the contract year that holds the day; the last one holds for all later years."""
+    number = 0
+    while add_months(first(anchor), 12 * (number + 1)) <= day:
+        number += 1
+    return amounts[number] if number < len(amounts) else amounts[-1]
+
+
+def taken_or_paid(
+    name: str, days: dict[date, Day], book: PriceBook, months: list[Period], lines: list[Line]
+) -> Iterator[Line]:
+    """Take or pay: what of a least quantity was not used is paid for when the contract year closes."""
+    for anchor, starts_on, closes, today in closings(days, months):
+        for key, price in book.plans[today.plan].prices.items():
+            if price.commitment:
+                used = [
+                    line for line in lines
+                    if line[2:6] == (name, today.plan, key, "usage") and line.month <= closes
+                ]  # fmt: skip
+                year = sum((line.quantity for line in used if line.month >= starts_on), ZERO)
+                missing = least(price.commitment, anchor, starts_on) - year
+                before = {"period": ZERO, "year": year, "life": sum((line.quantity for line in used), ZERO)}
+                if missing > 0:
+                    last = max(day for day in days if first(day) <= closes and days[day].anchor == anchor)
+                    rate = in_force(price, closes, days, last)[0]
+                    exact = cost(rate, before[price.window] + missing) - cost(rate, before[price.window])
+                    place = today.account, closes, name, today.plan, key, "true_up"
+                    span = starts_on, add_months(closes, 1)
+                    stream = price.stream or book.plans[today.plan].stream
+                    yield Line(*place, *span, "", stream, cents(exact, book), missing)
 
 
 def committed(
@@ -51,10 +91,11 @@ def committed(
         amount = sum((twelve(kept.yearly / 12) for kept in paid[last]), ZERO)
         for item in items(today, book):
             if item.price.cadence == "billing" and today.billing == "month":
-                amount += cost(version(item.price, month.starts_on)[0], item.quantity)
+                amount += cost(in_force(item.price, month.starts_on, days, last)[0], item.quantity)
         amount -= twelve(amount * discount_on(today, month.starts_on, book))
         commitment = book.plans[today.plan].commitment
-        amount = max(amount, twelve(commitment.amount[0] / 12)) if commitment else amount
+        if commitment:
+            amount = max(amount, twelve(least(commitment.amount, today.anchor, month.starts_on) / 12))
         if amount:
             amounts[month.starts_on, name] = amount
     return amounts

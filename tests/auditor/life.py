@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -41,12 +42,33 @@ class Day(NamedTuple):
 
 
 class Used(NamedTuple):
-    """Measured usage of one phase, meter and set of dimensions in one month."""
+    """Measured usage of one phase, meter and set of dimensions in one month.
+
+    `plan` is the plan that rates it, where that is not the plan of the phase.
+    """
 
     phase: int
     meter: str
     dimensions: dict[str, str]
     quantity: Decimal
+    plan: str = ""
+
+
+class Bit(NamedTuple):
+    """What one event added to a meter whose events add up."""
+
+    day: date
+    number: int
+    name: str
+    phase: int
+    meter: str
+    dimensions: dict[str, str]
+    quantity: Decimal
+
+    @property
+    def text(self) -> str:
+        """The dimensions as the ledger writes them."""
+        return json.dumps(self.dimensions, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 Lives = dict[str, dict[date, Day]]
@@ -152,23 +174,44 @@ def change(subscriptions: dict[str, Now], lives: Lives, event: Event, day: date,
 def measure(events: list[Event], book: PriceBook, lives: Lives) -> Usage:
     """Count the events of each meter by the phase of their day; by (subscription, first day of the month)."""
     samples = defaultdict(list)
-    for event in events:
-        for key, meter in book.meters.items():
-            if not counts(meter, key, event):
-                continue
-            name = getattr(event.data, "subscription", event.subject)
-            day = event.occurred_at.date()
-            if day in lives.get(name, {}):
-                dimensions = {dimension: value_of(event, dimension) for dimension in meter.dimensions}
-                phase = lives[name][day].phase
-                place = name, day.replace(day=1), phase, key, json.dumps(dimensions)
-                sample = event.occurred_at, quantity_of(meter, event), value_of(event, meter.of)
-                samples[place].append(sample)
+    for event, _, key, name in counted_events(events, book, lives):
+        meter, day = book.meters[key], event.occurred_at.date()
+        phase = lives[name][day].phase
+        place = name, day.replace(day=1), phase, key, json.dumps(dimensions_of(event, meter))
+        samples[place].append((event.occurred_at, quantity_of(meter, event), value_of(event, meter.of)))
     usage: Usage = defaultdict(list)
     for (name, month, phase, key, values), found in samples.items():
         used = Used(phase, key, json.loads(values), aggregate(book.meters[key], found))
         usage[name, month].append(used)
     return dict(usage)
+
+
+def bits(events: list[Event], book: PriceBook, lives: Lives) -> list[Bit]:
+    """What each event added, for meters that are sums or counts, in the order of the log."""
+    return [
+        Bit(day, number, name, lives[name][day].phase, key, dimensions_of(event, meter), quantity)
+        for event, number, key, name in counted_events(events, book, lives)
+        for meter, day in [(book.meters[key], event.occurred_at.date())]
+        if meter.aggregation in ("sum", "count")
+        for quantity in [quantity_of(meter, event) if meter.aggregation == "sum" else Decimal(1)]
+    ]
+
+
+def counted_events(
+    events: list[Event], book: PriceBook, lives: Lives
+) -> Iterator[tuple[Event, int, str, str]]:
+    """Each event with its number, the meters that count it, and the subscription that lives on its day."""
+    for number, event in enumerate(events):
+        for key, meter in book.meters.items():
+            name = getattr(event.data, "subscription", "") or event.subject
+            if counts(meter, key, event) and event.occurred_at.date() in lives.get(name, {}):
+                yield event, number, key, name
+
+
+def dimensions_of(event: Event, meter: Meter) -> dict[str, str]:
+    """The event's values of the meter's dimensions; one that stands alone has its own name as well."""
+    values = {dimension: value_of(event, dimension) for dimension in meter.dimensions}
+    return values | ({"event": f"{event.source}/{event.id}"} if meter.each else {})
 
 
 def counts(meter: Meter, key: str, event: Event) -> bool:

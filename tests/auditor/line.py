@@ -5,11 +5,11 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from billing.price import Price
+from billing.price import Price, Rate
 from billing.price_book import PriceBook
 from metering.period import Period, add_months
 from tests.auditor.life import ONE_DAY, Day
-from tests.auditor.price import ZERO, cents, twelve
+from tests.auditor.price import ZERO, cents, twelve, version
 
 
 class Line(NamedTuple):
@@ -26,6 +26,8 @@ class Line(NamedTuple):
     dimensions: str
     stream: str
     amount: Decimal
+    quantity: Decimal = ZERO
+    meter: str = ""
 
 
 class Item(NamedTuple):
@@ -81,7 +83,22 @@ def line_of(
 ) -> Line:
     """A line of a price, billed in the month in which its span begins."""
     place = today.account, first(span[0]), name, item.plan, item.key, kind
-    return Line(*place, *span, "", item.stream, amount)
+    return Line(*place, *span, "", item.stream, amount, item.quantity)
+
+
+def since_of(days: dict[date, Day], day: date) -> date:
+    """Since when the subscription has been on its plan without a break."""
+    plan = days[day].plan
+    while day - ONE_DAY in days and days[day - ONE_DAY].plan == plan:
+        day -= ONE_DAY
+    return day
+
+
+def in_force(
+    price: Price, day: date, days: dict[date, Day], alive: date
+) -> tuple[Rate, Rate | None, Decimal]:
+    """What is in force on a day, for what the subscription is on the day `alive`."""
+    return version(price, day, since_of(days, alive), days[alive].anchor)
 
 
 def year_of(anchor: date, day: date) -> tuple[date, date]:

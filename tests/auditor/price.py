@@ -13,8 +13,9 @@ from decimal import (
 )
 from fractions import Fraction
 
-from billing.price import Price, Rate
+from billing.price import Change, Price, Rate
 from billing.price_book import PriceBook
+from metering.period import add_months
 
 WIDE = Context(prec=90, rounding=ROUND_HALF_EVEN)
 """No sum or product of the auditor is ever cut."""
@@ -88,18 +89,28 @@ def reach(rate: Rate, quantity: Decimal) -> Decimal:
     raise AssertionError(f"{quantity} has no tier")
 
 
-def version(price: Price, day: date) -> tuple[Rate, Rate | None, Decimal]:
-    """The rate, the annual rate and the allowance in force on a day."""
+def version(
+    price: Price, day: date, since: date = date.max, anchor: date = date.max
+) -> tuple[Rate, Rate | None, Decimal]:
+    """The rate, the annual rate and the allowance in force on a day, for who came to the plan on `since`."""
     rate: Rate = price
     annual, allowance = price.annual, price.allowance
     for change in price.changes:
-        if change.starts_on <= day:
+        if change.starts_on <= day and reaches(change, day, since, anchor):
             named = {name: getattr(change, name) for name in Rate.model_fields}
             named = {name: value for name, value in named.items() if value not in (None, ())}
             rate = Rate(**named) if named else rate
             annual = change.annual or annual
             allowance = allowance if change.allowance is None else change.allowance
     return rate, annual, allowance
+
+
+def reaches(change: Change, day: date, since: date, anchor: date) -> bool:
+    """Whether the change is for this customer: for all, for who came after it, or for who has renewed."""
+    if change.applies == "now" or change.starts_on <= since:
+        return True
+    renewals = (add_months(anchor, 12 * year) for year in range(100))
+    return change.applies == "renewal" and next(one for one in renewals if one >= change.starts_on) <= day
 
 
 def share_out(whole: Decimal, weights: list[Decimal], book: PriceBook) -> list[Decimal]:

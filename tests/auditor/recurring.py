@@ -8,8 +8,8 @@ from typing import NamedTuple
 from billing.price_book import PriceBook
 from metering.period import Period
 from tests.auditor.life import ONE_DAY, Day
-from tests.auditor.line import Item, Line, first, is_yearly, items, line_of, phases, year_of
-from tests.auditor.price import cents, cost, part, twelve, version
+from tests.auditor.line import Item, Line, first, in_force, is_yearly, items, line_of, phases, year_of
+from tests.auditor.price import cents, cost, part, twelve
 
 
 class Paid(NamedTuple):
@@ -32,7 +32,10 @@ def monthly(name: str, days: dict[date, Day], book: PriceBook, months: list[Peri
             for item in items(today, book):
                 if today.trial or item.price.cadence == "once" or is_yearly(item, today):
                     continue
-                amount = cost(version(item.price, month.starts_on)[0], item.quantity)
+                amount = cost(
+                    in_force(item.price, month.starts_on, days, starts_on)[0],
+                    item.quantity,
+                )
                 if item.price.prorate is not False:
                     amount = part(amount, (ends_on - starts_on).days, month.days)
                 span = starts_on, ends_on
@@ -55,7 +58,7 @@ def yearly(name: str, days: dict[date, Day], book: PriceBook) -> tuple[list[Line
         starts_on, ends_on = year_of(today.anchor, day)
         if not today.trial and (day == starts_on or yesterday is None or yesterday.phase != today.phase):
             due = [item for item in items(today, book) if is_yearly(item, today)]
-            wanted = {(i.owner, i.key): Paid(i, a_year(i, day), starts_on, ends_on) for i in due}
+            wanted = {(i.owner, i.key): Paid(i, a_year(i, day, days), starts_on, ends_on) for i in due}
             for place in dict.fromkeys([*paid, *wanted]):
                 old, new = paid.get(place), wanted.get(place)
                 if old and new and stays(old, new):
@@ -70,9 +73,9 @@ def yearly(name: str, days: dict[date, Day], book: PriceBook) -> tuple[list[Line
     return lines, paid_on
 
 
-def a_year(item: Item, day: date) -> Decimal:
+def a_year(item: Item, day: date, days: dict[date, Day]) -> Decimal:
     """What a whole year costs at the prices of this day."""
-    rate, annual, _ = version(item.price, day)
+    rate, annual, _ = in_force(item.price, day, days, day)
     if item.price.cadence == "year":
         return cost(rate, item.quantity)
     return cost(annual, item.quantity) if annual else twelve(12 * cost(rate, item.quantity))
@@ -98,6 +101,6 @@ def once(name: str, days: dict[date, Day], book: PriceBook) -> Iterator[Line]:
         for item in items(today, book):
             if item.price.cadence == "once" and not today.trial and (item.plan, item.key) not in seen:
                 seen.add((item.plan, item.key))
-                amount = cost(version(item.price, first(day))[0], item.quantity)
+                amount = cost(in_force(item.price, first(day), days, day)[0], item.quantity)
                 span = day, day + ONE_DAY
                 yield line_of(name, today, item, kind="once", span=span, amount=cents(amount, book))

@@ -5,15 +5,27 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 from billing.price import Price
 from billing.price_book import PriceBook
 from metering.period import Period
 from tests.auditor.life import Day, Usage, Used
-from tests.auditor.line import Item, Line, first, line_of, phases, year_of
-from tests.auditor.price import ZERO, cents, cost, part, version
+from tests.auditor.line import Item, Line, first, in_force, line_of, phases, year_of
+from tests.auditor.price import ZERO, cents, cost, part
 
 Pool = list[tuple[Day, date, date]]
+
+
+class Pools(NamedTuple):
+    """The phases of a plan in a month, and those whose span its lines have."""
+
+    own: Pool
+    span_of: Pool
+    month: Period
+    days: dict[date, Day]
+
+
 ByMonth = dict[date, list[Used]]
 Rated = Iterator[tuple[Decimal, tuple[date, date], Decimal]]
 
@@ -21,31 +33,42 @@ Rated = Iterator[tuple[Decimal, tuple[date, date], Decimal]]
 def used_up(
     name: str, days: dict[date, Day], book: PriceBook, months: list[Period], usage: Usage
 ) -> Iterator[Line]:
-    """What usage costs, month by month, for the phases of a plan together. Our reading: a trial's is free."""
+    """What usage costs, month by month, for the phases of a plan together. Our reading: a trial's is free.
+
+    A plan may rate what is above another's limit: without an allowance, unless it has phases itself.
+    """
     for month in months:
         here = [phase for phase in phases(days, month) if not phase[0].trial]
-        for plan in dict.fromkeys(today.plan for today, _, _ in here):
+        own = {then: found for (who, then), found in usage.items() if who == name and then < month.ends_on}
+        stepped = [used.plan for used in own.get(month.starts_on, []) if used.plan]
+        for plan in dict.fromkeys([*(today.plan for today, _, _ in here), *stepped]):
             pool = [phase for phase in here if phase[0].plan == plan]
-            own = {
-                then: found for (who, then), found in usage.items() if who == name and then < month.ends_on
-            }
+            span_of = pool or [phase for phase in here if steps_to(book, phase[0].plan, plan)]
             paying = {today.phase for today in days.values() if today.plan == plan and not today.trial}
             for key, price in book.plans[plan].prices.items():
                 stream = price.stream or book.plans[plan].stream
-                for dimensions, seen in counted(price, paying, own).items():
-                    rated = levels if book.meters[str(price.meter)].aggregation in ("max", "latest") else flow
-                    for quantity, span, exact in rated(price, pool, month, seen, book):
+                for dimensions, seen in counted(price, plan, paying, own).items():
+                    is_level = book.meters[str(price.meter)].aggregation in ("max", "latest")
+                    rated = levels if is_level else flow
+                    for quantity, span, exact in rated(price, Pools(pool, span_of, month, days), seen, book):
                         item, amount = Item(plan, key, price, stream, quantity), cents(exact, book)
-                        line = line_of(name, pool[-1][0], item, kind="usage", span=span, amount=amount)
-                        yield line._replace(dimensions=dimensions)
+                        line = line_of(name, span_of[-1][0], item, kind="usage", span=span, amount=amount)
+                        yield line._replace(dimensions=dimensions, meter=str(price.meter))
 
 
-def counted(price: Price, paying: set[int], own: ByMonth) -> dict[str, ByMonth]:
+def steps_to(book: PriceBook, plan: str, then: str) -> bool:
+    """Whether limits lead from one plan to another, at once or through others."""
+    nexts = [limit.then for limit in book.plans[plan].limits.values() if limit.then]
+    return then in nexts or any(steps_to(book, one, then) for one in nexts)
+
+
+def counted(price: Price, plan: str, paying: set[int], own: ByMonth) -> dict[str, ByMonth]:
     """The usage that the price counts in these phases, by the values that make a line, and by month."""
     seen: dict[str, ByMonth] = defaultdict(lambda: defaultdict(list))
     for then, found in own.items():
         for used in found:
-            if used.phase in paying and matches(used, price):
+            ours = used.plan == plan if used.plan else used.phase in paying
+            if ours and matches(used, price):
                 seen[group(used, price)][then].append(used)
     return seen
 
@@ -58,47 +81,50 @@ def matches(used: Used, price: Price) -> bool:
 
 def group(used: Used, price: Price) -> str:
     """The values that make a line of their own."""
-    values = {name: used.dimensions[name] for name in sorted(price.group_by)}
+    names = {*price.group_by, *(["event"] if "event" in used.dimensions else [])}
+    values = {name: used.dimensions[name] for name in sorted(names)}
     return json.dumps(values, separators=(",", ":"), ensure_ascii=False) if values else ""
 
 
-def allowed(price: Price, today: Day, month: Period) -> Decimal:
-    """The allowance of a phase."""
-    return version(price, month.starts_on)[2] * (today.seats if price.allowance_per == "seat" else 1)
+def per(price: Price, today: Day) -> int:
+    """How many times the allowance is given."""
+    return today.seats if price.allowance_per == "seat" else 1
 
 
-def levels(price: Price, pool: Pool, month: Period, seen: ByMonth, book: PriceBook) -> Rated:
+def levels(price: Price, pools: Pools, seen: ByMonth, book: PriceBook) -> Rated:
     """A level is rated for each phase by itself, for its days. Our reading: several dimensions add up."""
-    rate = version(price, month.starts_on)[0]
-    for today, starts_on, ends_on in pool:
+    month = pools.month
+    for today, starts_on, ends_on in pools.own:
+        rate, _, units = in_force(price, month.starts_on, pools.days, starts_on)
         level = sum((used.quantity for used in seen[month.starts_on] if used.phase == today.phase), ZERO)
-        exact = cost(rate, level - allowed(price, today, month))
+        exact = cost(rate, level - units * per(price, today))
         if price.prorate is not False:
             exact = part(exact, (ends_on - starts_on).days, month.days)
         if level:
             yield level, (starts_on, ends_on), exact
 
 
-def flow(price: Price, pool: Pool, month: Period, seen: ByMonth, book: PriceBook) -> Rated:
+def flow(price: Price, pools: Pools, seen: ByMonth, book: PriceBook) -> Rated:
     """A flow is rated for all phases of the plan together, within its window.
 
     Our reading: the service period goes from the first day of these phases to the last; in a window of a year
     or a life, seats and contract year are those of the last phase.
     """
-    rate = version(price, month.starts_on)[0]
+    month, (last, last_on, _) = pools.month, pools.span_of[-1]
+    rate, _, units = in_force(price, month.starts_on, pools.days, last_on)
     quantity = sum((used.quantity for used in seen[month.starts_on]), ZERO)
-    before, last = ZERO, pool[-1][0]
+    before = allowance = ZERO
     if price.window == "period":
-        whole = [(allowed(price, today, month), (until - since).days) for today, since, until in pool]
-        allowance = sum((part(units, days, month.days) for units, days in whole), ZERO)
+        whole = [(units * per(price, today), (until - since).days) for today, since, until in pools.own]
+        allowance = sum((part(units, length, month.days) for units, length in whole), ZERO)
         if book.conventions.allowance == "full":
-            allowance = max(units for units, _ in whole)
+            allowance = max((units for units, _ in whole), default=ZERO)
     else:
-        allowance = allowed(price, last, month)
-        since = year_of(first(last.anchor), month.starts_on)[0] if price.window == "year" else date.min
+        allowance = units * per(price, last) if pools.own else ZERO
+        start = year_of(first(last.anchor), month.starts_on)[0] if price.window == "year" else date.min
         for then, found in seen.items():
-            if since <= then < month.starts_on:
+            if start <= then < month.starts_on:
                 before += sum((used.quantity for used in found), ZERO)
     exact = cost(rate, before + quantity - allowance) - cost(rate, before - allowance)
     if quantity:
-        yield quantity, (pool[0][1], pool[-1][2]), exact
+        yield quantity, (pools.span_of[0][1], pools.span_of[-1][2]), exact

@@ -8,7 +8,7 @@ import pytest
 
 from billing.sharing import DEAL_SCHEMA, share
 from metering.document import Problems
-from tests.ledgers import billed, book, closed, expected, rows
+from tests.ledgers import billed, book, closed, expected, folded, rows
 
 BOOK = """
     [plans.pro]
@@ -63,7 +63,8 @@ def payouts(text: str, told: str, months: int, *deals: str) -> list[tuple[str, .
     """Share what a company bills; a deal is `account partner agreement month`."""
     agreed = [(*deal.split()[:3], pl.Series([f"{deal.split()[3]}-01"]).str.to_date()[0]) for deal in deals]
     frame = pl.DataFrame(agreed, schema=DEAL_SCHEMA, orient="row")
-    found = share(billed(text, told, months).lines, frame, book(text))
+    phases = folded(text, told).frame()
+    found = share(billed(text, told, months).lines, frame, book(text), phases).payouts
     return rows(found.sort("month", "partner", "agreement", "account"), "month account basis amount")
 
 

@@ -11,7 +11,7 @@ from billing import price_book
 from billing.price import Change, Price, Rate, Tier
 from billing.price_book import AddOn, Conventions, Plan, PriceBook, Seats
 from billing.quote import quote
-from billing.rule import Agreement, Commitment, Discount
+from billing.rule import After, Agreement, Commitment, Discount, Entitlement, Giver, Limit, Refund, Scope
 from metering.meter import Meter
 from simulator.values import to_json
 from tests.reference import meanings
@@ -25,12 +25,18 @@ PARTS: dict[str, tuple[type[BaseModel], type[BaseModel] | None]] = {
     "`[plans.KEY]`": (Plan, None),
     "`[plans.KEY.seats]`": (Seats, None),
     "`[plans.KEY.commitment]`": (Commitment, None),
+    "`[plans.KEY.limits.KEY]`": (Limit, None),
     "A rate": (Rate, None),
     "A tier of a rate": (Tier, None),
     "`[plans.KEY.prices.KEY]`": (Price, Rate),
     "A change of a price": (Change, Rate),
     "`[add_ons.KEY]`": (AddOn, None),
     "`[discounts.KEY]`": (Discount, None),
+    "`[entitlements.KEY]`": (Entitlement, None),
+    "`[entitlements.KEY.given_by]`": (Giver, None),
+    "`[entitlements.KEY.given_by.after]`": (After, None),
+    "`[entitlements.KEY.covers]`": (Scope, None),
+    "`[refunds.KEY]`": (Refund, None),
     "`[agreements.KEY]`": (Agreement, Rate),
 }
 """Every part of a price book: its model, and the model whose keys it has as well."""

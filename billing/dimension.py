@@ -1,0 +1,42 @@
+"""Dimensions: what the texts of usage and of invoice lines say, read once for each distinct text."""
+
+import json
+from collections.abc import Mapping
+
+import polars as pl
+
+from billing.rule import Where
+
+_TEXT = "dimensions"
+
+
+def with_value(rows: pl.DataFrame, dimension: str) -> pl.DataFrame:
+    """Add the value of a dimension as the column `value`; rows that do not say it are left out.
+
+    A dimension without a name is said by every row, and its value is "".
+    """
+    if not dimension:
+        return rows.with_columns(value=pl.lit(""))
+    said = [
+        (text, values[dimension]) for text, values in _read(rows).items() if values.get(dimension, "") != ""
+    ]
+    table = pl.DataFrame(said, schema={_TEXT: pl.String, "value": pl.String}, orient="row")
+    return rows.join(table, on=_TEXT, maintain_order="left")
+
+
+def among(rows: pl.DataFrame, where: Where) -> pl.DataFrame:
+    """Keep the rows whose dimensions have one of the values that `where` asks of each."""
+    if not where:
+        return rows
+    wanted = {name: (one,) if isinstance(one, str) else one for name, one in where.items()}
+    texts = [
+        text
+        for text, values in _read(rows).items()
+        if all(values.get(name) in ones for name, ones in wanted.items())
+    ]
+    return rows.filter(pl.col(_TEXT).is_in(texts))
+
+
+def _read(rows: pl.DataFrame) -> Mapping[str, Mapping[str, str]]:
+    texts = rows[_TEXT].unique().sort()
+    return {text: json.loads(text) if text else {} for text in texts}

@@ -1,0 +1,78 @@
+"""TOML text of nested data: what the program writes for people to read, change and load again."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+INLINE_MAX = 90
+"""Longer tables get lines of their own."""
+
+
+def to_toml(data: Mapping[str, Any]) -> str:
+    """Write a table as TOML, in the order of its keys; empty tables, empty lists and None are left out."""
+    return "\n".join(_lines(data, ())).strip() + "\n"
+
+
+def _lines(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
+    """Write the values of a table, then the tables in it, each under its heading."""
+    kept = _kept(table)
+    values = {key: value for key, value in kept.items() if not isinstance(value, Mapping) or _is_small(value)}
+    tables = {key: value for key, value in kept.items() if key not in values}
+    if path and (values or not tables):
+        yield f"\n[{'.'.join(map(_key, path))}]"
+    for key, value in values.items():
+        yield _line(key, value)
+    for key, value in tables.items():
+        yield from _lines(value, (*path, key))
+
+
+def _kept(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if value is not None and value not in ({}, [], ())}
+
+
+def _line(key: str, value: Any) -> str:
+    """Write a value behind its key; a list that is too long for a line stands one item a line."""
+    line = f"{_key(key)} = {_value(value)}"
+    if len(line) <= INLINE_MAX or not isinstance(value, list | tuple):
+        return line
+    items = "".join(f"    {_value(item)},\n" for item in value)
+    return f"{_key(key)} = [\n{items}]"
+
+
+def _is_small(table: Mapping[str, Any]) -> bool:
+    """Tell whether a table fits into a line: it holds plain values only."""
+    nested = any(isinstance(value, Mapping | list | tuple) and value for value in table.values())
+    return not nested and len(_value(table)) <= INLINE_MAX
+
+
+def _key(key: str) -> str:
+    return key if _BARE.fullmatch(key) else _text(key)
+
+
+def _value(value: Any) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case Decimal():
+            return f"{value:f}"
+        case int():
+            return str(value)
+        case date():
+            return value.isoformat()
+        case str():
+            return _text(value)
+        case list() | tuple():
+            return f"[{', '.join(map(_value, value))}]"
+        case Mapping():
+            inside = ", ".join(f"{_key(key)} = {_value(one)}" for key, one in _kept(value).items())
+            return f"{{ {inside} }}" if inside else "{}"
+    raise TypeError(f"{value!r} has no place in TOML")
+
+
+def _text(text: str) -> str:
+    """Quote a text; what JSON escapes, TOML reads the same, but for the one control character it leaves."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007F")
