@@ -31,7 +31,8 @@ RESERVED = (*FUNCTIONS, BEFORE, PARTS, *ENDS, "and", "as", "assert", "async", "a
             "while", "with", "yield")  # fmt: skip
 """What no driver, figure or period can be called: a formula could not name it."""
 
-_ROOT = Context(prec=50)  # a growth rate is printed with a few digits; 50 decide on which side it lies
+_ROOT = Context(prec=50)
+_NEAR = Context(prec=40)  # so the root of 4 is 2; a growth rate is printed with three digits, or five
 _NUMBER = re.compile(r"\d+(_\d+)*(\.\d+(_\d+)*)?")
 _OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
 _COMPARISONS = {ast.Eq: "==", ast.LtE: "<=", ast.GtE: ">=", ast.Lt: "<", ast.Gt: ">", ast.In: "in"}
@@ -73,13 +74,14 @@ Lookup = Callable[[Name], Range]
 
 def formula(text: str) -> Node:
     """Read a formula. Raises ValueError, with what is wrong and the remedy, where it is none."""
-    tree = _parsed(text)
-    return _node(tree, text)
+    source = " ".join(text.split())
+    return _node(_parsed(source), source)
 
 
 def claim(text: str) -> Comparison:
     """Read a comparison of formulas. Raises ValueError where it is none."""
-    tree = _parsed(text)
+    source = " ".join(text.split())
+    tree = _parsed(source)
     if not isinstance(tree, ast.Compare):
         message = f"{text!r} compares nothing; write it like a == b, a <= b or a in b"
         raise ValueError(message)  # noqa: TRY004 - pydantic's way to say that a value is wrong
@@ -89,7 +91,7 @@ def claim(text: str) -> Comparison:
             message = f"{text!r} compares in an unknown way; use {', '.join(_COMPARISONS.values())}"
             raise ValueError(message)
     return Comparison(
-        tuple(_COMPARISONS[type(sign)] for sign in tree.ops), tuple(_node(part, text) for part in parts)
+        tuple(_COMPARISONS[type(sign)] for sign in tree.ops), tuple(_node(part, source) for part in parts)
     )
 
 
@@ -112,7 +114,7 @@ def replaced(node: Node, put: Callable[[Name], Node]) -> Node:
 
 
 def evaluate(node: Node, lookup: Lookup) -> Range:
-    """Work a formula out. Raises ZeroDivisionError, and OverflowError for numbers without measure."""
+    """Work a formula out. Raises ArithmeticError where it divides by zero or grows beyond measure."""
     if isinstance(node, Number):
         return node.value
     if isinstance(node, Name):
@@ -156,7 +158,7 @@ def _parsed(text: str) -> ast.expr:
         message = f"has more than {TEXT_MAX} letters; tell it in several figures"
         raise ValueError(message)
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        tree = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         message = f"{text!r} is no formula; write it like 12 * customers * price"
         raise ValueError(message) from None
@@ -185,7 +187,7 @@ def _node(tree: ast.expr, source: str) -> Node:
 
 
 def _number(tree: ast.Constant, source: str) -> Number:
-    written = ast.get_source_segment(source.strip(), tree) or ""
+    written = ast.get_source_segment(source, tree) or ""
     if not _NUMBER.fullmatch(written):
         message = f"{written!r} is no plain number; write it like 1200 or 0.25"
         raise ValueError(message)
@@ -222,11 +224,15 @@ def _call(name: str, arguments: list[ast.expr], source: str) -> Node:
     parts = tuple(_node(part, source) for part in arguments)
     if name == "sum" and len(parts) == 1 and isinstance(parts[0], Name) and not parts[0].period:
         return parts[0]._replace(period=PARTS)
-    if not parts or (name == "root") != (len(parts) == 2 and isinstance(parts[1], Number)):  # noqa: PLR2004
-        wanted = "a value and a number, root(x, 2)" if name == "root" else f"values, {name}(a, b)"
+    if not parts or (name == "root" and not _is_root(parts)):
+        wanted = "a value and a number from 1 on, root(x, 2)" if name == "root" else f"values, {name}(a, b)"
         message = f"{name} takes {wanted}"
         raise ValueError(message)
     return Operation(name, parts)
+
+
+def _is_root(parts: tuple[Node, ...]) -> bool:
+    return len(parts) == len(ENDS) and isinstance(parts[1], Number) and parts[1].value.middle >= 1
 
 
 def _end(value: Range, end: str) -> Range:
@@ -242,9 +248,10 @@ def _root(values: list[Range]) -> Range:
 
     def taken(number: Fraction) -> Fraction:
         if number < 0:
-            raise ZeroDivisionError
+            message = "takes the root of a negative number"
+            raise ArithmeticError(message)
         whole = _ROOT.divide(Decimal(number.numerator), Decimal(number.denominator))
-        return Fraction(_ROOT.power(whole, exponent))
+        return Fraction(_NEAR.plus(_ROOT.power(whole, exponent))) if number else number
 
     return interval.each(values[0], taken)
 

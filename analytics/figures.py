@@ -26,8 +26,8 @@ select min(month) as first, max(month) as last from (
 )"""
 
 _ADDITIVE = (
-    "committed_mrr", "billed", "usage_revenue", "revenue", "payouts", "referral_payouts", "net_revenue",
-    "cost_of_revenue", "gross_profit", "selling_cost",
+    "committed_mrr", "billed", "usage_revenue", "revenue", "payouts", "partner_share", "referral_payouts",
+    "net_revenue", "cost_of_revenue", "gross_profit", "selling_cost",
 )  # fmt: skip
 _ADDITIVE_OF_ACCOUNTS = (
     *(f"mrr_{kind}" for kind in movements.MOVEMENTS),

@@ -80,9 +80,10 @@ def times(left: Range, right: Range) -> Range:
 
 
 def over(left: Range, right: Range) -> Range:
-    """Divide. Raises ZeroDivisionError where the divisor can be 0."""
+    """Divide. Raises ArithmeticError where the divisor can be 0."""
     if right.low.least <= 0 <= right.high.most:
-        raise ZeroDivisionError
+        message = "divides by zero"
+        raise ArithmeticError(message)
     return _combined(left, right, lambda one, other: one / other)
 
 
@@ -102,11 +103,12 @@ def each(value: Range, function: Callable[[Fraction], Fraction]) -> Range:
 
 
 def check(value: Range) -> Range:
-    """Return the value. Raises OverflowError where it has more digits than any plan can mean."""
+    """Return the value. Raises ArithmeticError where it has more digits than any plan can mean."""
     for end in value:
         for number in end:
             if max(number.numerator.bit_length(), number.denominator.bit_length()) > BITS_MAX:
-                raise OverflowError
+                message = "comes to a number of more than a thousand digits"
+                raise ArithmeticError(message)
     return value
 
 

@@ -132,7 +132,9 @@ METRICS: dict[str, Metric] = {
     "billed": Metric(figure("billed"), MONEY, "invoice lines of the month", LEDGER),
     "revenue": Metric(figure("revenue"), MONEY, "recognised revenue, net of discounts and credits", LEDGER),
     "payouts": Metric(figure("payouts"), MONEY, "what partners earned", LEDGER),
-    "net_revenue": Metric(figure("net_revenue"), MONEY, "revenue − payouts other than referrals", IFRS),
+    "net_revenue": Metric(
+        figure("net_revenue"), MONEY, "revenue − payouts that are an expense, but for referrals", IFRS
+    ),
     "cost_of_revenue": Metric(
         figure("cost_of_revenue"), MONEY, "expenses of the cost centres cogs…", BOARD, WITH_COSTS
     ),

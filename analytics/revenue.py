@@ -42,23 +42,25 @@ select t.month, {{part}} as part,
         ::decimal(38, 12) as selling_cost
 from postings t where t.ledger_account = 'expense' group by all"""
 
+_SHARED = f"""
+    sum(t.amount)::decimal(38, 12) as payouts,
+    coalesce(sum(t.amount) filter (t.revenue <> 'net'), 0)::decimal(38, 12) as partner_share,
+    coalesce(sum(t.amount) filter (t.revenue <> 'net' and t.kind = '{REFERRAL}'), 0)
+        ::decimal(38, 12) as referral_payouts"""
+
 _PAYOUTS = f"""
-select t.month, {{part}} as part, sum(t.amount)::decimal(38, 12) as payouts,
-    sum(t.amount) filter (t.kind = '{REFERRAL}')::decimal(38, 12) as referral_payouts
+select t.month, {{part}} as part, {_SHARED}
 from payouts t {{join}} group by all"""
 
 _PAYOUTS_OF_SALES = f"""
-with paid as (
-    select t.month, t.account, sum(t.amount)::decimal(38, 12) as payouts,
-        sum(t.amount) filter (t.kind = '{REFERRAL}')::decimal(38, 12) as referral_payouts
-    from payouts t group by all
-)
+with paid as (select t.month, t.account, {_SHARED} from payouts t group by all)
 select paid.month, paid.account, '' as part, 0::decimal(38, 12) as weight,
-    paid.payouts, coalesce(paid.referral_payouts, 0) as referral_payouts
+    paid.payouts, paid.partner_share, paid.referral_payouts
 from paid
 union all by name
 select t.month, t.account, {{part}} as part, sum(t.amount)::decimal(38, 12) as weight,
-    0::decimal(38, 12) as payouts, 0::decimal(38, 12) as referral_payouts
+    0::decimal(38, 12) as payouts, 0::decimal(38, 12) as partner_share,
+    0::decimal(38, 12) as referral_payouts
 from invoice_lines t semi join paid on paid.month = t.month and paid.account = t.account
 group by all"""
 
@@ -100,7 +102,7 @@ def payouts(con: DuckDBPyConnection, by: Dimension) -> pl.DataFrame:
     part, join = _place(by)
     if by in OF_ACCOUNTS:
         return select(con, _PAYOUTS.format(part=part, join=join))
-    names = ["payouts", "referral_payouts"]
+    names = ["payouts", "partner_share", "referral_payouts"]
     lines = select(con, _PAYOUTS_OF_SALES.format(part=part))
     lines = lines.group_by("month", "account", "part").agg(pl.col("weight", *names).sum())
     return (
@@ -114,10 +116,11 @@ def payouts(con: DuckDBPyConnection, by: Dimension) -> pl.DataFrame:
 def margins(figures: pl.DataFrame) -> pl.DataFrame:
     """Add net revenue, the cost of delivering it and gross profit.
 
-    Net is without the partners' shares, but for referrals, which buy customers. Delivery cost that names no
-    part is shared out by the month's recognised revenue.
+    Net is without the partners' shares, but for referrals, which buy customers; what agreements with net
+    revenue paid out is off the revenue already. Delivery cost that names no part is shared out by the
+    month's recognised revenue.
     """
-    net = pl.col("revenue") - pl.col("payouts") + pl.col("referral_payouts")
+    net = pl.col("revenue") - pl.col("partner_share") + pl.col("referral_payouts")
     delivery = allocated(pl.col("delivery_cost"), pl.col("revenue"))
     return figures.with_columns(net_revenue=net, cost_of_revenue=delivery).with_columns(
         gross_profit=pl.col("net_revenue") - pl.col("cost_of_revenue")

@@ -12,6 +12,8 @@ import duckdb
 import polars as pl
 
 from billing import adjustments, invoice, rating, refund
+from billing.coverage import cover
+from billing.day import wanted
 from billing.lines import slices
 from billing.price_book import PriceBook
 from billing.recurring import monthly
@@ -21,7 +23,7 @@ from billing.yearly import Value, dated_charges, yearly_value
 from metering.frame import empty
 from metering.log import Log
 from metering.period import Period
-from metering.usage import measure
+from metering.usage import DAY_SCHEMA, measure, measure_days
 
 
 @dataclass
@@ -72,10 +74,12 @@ def bill(
     """
     subscriptions = carried.subscriptions
     subscriptions.apply(log.facts(periods), book)
+    phases = subscriptions.frame(since=periods[0].starts_on)
     if measured is None:
-        phases = subscriptions.frame(since=periods[0].starts_on)
         measured = measure(connection, log, meters=book.meters, spans=spans(phases), periods=periods)
-    return bill_measured(periods, measured, book=book, carried=carried)
+    finer = wanted(phases, book, [])
+    days = measure_days(connection, log, meters=book.meters, wanted=finer, periods=periods)
+    return bill_measured(periods, measured, book=book, carried=carried, days=days)
 
 
 def bill_measured(
@@ -84,26 +88,30 @@ def bill_measured(
     *,
     book: PriceBook,
     carried: Carried,
+    days: pl.DataFrame | None = None,
     keep_free: bool = False,
 ) -> Billed:
     """Bill months whose facts are folded and whose usage is measured: a pure function of its arguments.
 
+    `days` is what `metering.usage.measure_days` gave of what `billing.day.wanted` names, if that is anything.
     Accounts that owe nothing in a month get an invoice only with `keep_free`.
     """
+    days = empty(DAY_SCHEMA) if days is None else days
     subscriptions = carried.subscriptions
     phases = subscriptions.frame(since=periods[0].starts_on)
     parts = slices(phases, periods)
     usage, homeless = at_home(measured, phases)
     on_trial = usage.join(phases.filter("trial"), on=["subscription", "phase_no"], how="semi")
     paid_for = usage.join(on_trial, on=["subscription", "phase_no"], how="anti")
-    rated = rating.rate(paid_for, parts.filter(~pl.col("trial")), book, carried.windows)
+    covered = cover(paid_for, days, phases, parts.filter(~pl.col("trial")), book)
+    rated = rating.rate(covered.payable, covered.slices, book, carried.windows)
     walk = dated_charges(subscriptions, phases, book, periods, carried.yearly)
     paid_monthly = monthly(parts, book)
     raw = pl.concat([paid_monthly.charges, walk.charge_frame(), rated.charges])
     lines = adjustments.rounded(raw, book)
     less = adjustments.rounded(adjustments.discounts(lines, phases, book), book)
     lines = pl.concat([lines, less])
-    back, refunds = refund.refunds(lines, paid_for, book, carried.refunds)
+    back, refunds = refund.refunds(lines, usage, book, carried.refunds)
     lines = pl.concat([lines, adjustments.rounded(back, book)])
     more, billed = adjustments.true_ups(
         lines, parts, book, phases=phases, periods=periods, billed=carried.billed
@@ -114,7 +122,7 @@ def bill_measured(
         measured,
         usage,
         _rated(rated.counted, lines),
-        _unrated(homeless, on_trial, rated.unrated, book),
+        _unrated(homeless, on_trial, covered.refused, rated.unrated, book),
         lines,
         invoice.invoices(lines, book),
         pl.concat([paid_monthly.values, yearly_value(walk, periods)]),
@@ -152,9 +160,13 @@ def _rated(counted: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def _unrated(
-    homeless: pl.DataFrame, on_trial: pl.DataFrame, unpriced: pl.DataFrame, book: PriceBook
+    homeless: pl.DataFrame,
+    on_trial: pl.DataFrame,
+    refused: pl.DataFrame,
+    unpriced: pl.DataFrame,
+    book: PriceBook,
 ) -> pl.DataFrame:
-    """Say of each usage that is on no invoice why: no meter, no subscription, a trial, or no price."""
+    """Say of each usage that is on no invoice why: no meter or subscription, a trial, a limit, no price."""
     no_meter = ~pl.col("meter").is_in(list(book.meters))
     columns = ["month", "subject", "meter", "reason", "quantity", "events"]
     rows = pl.concat(
@@ -164,6 +176,7 @@ def _unrated(
         for reason, frame in (
             ("no_subscription", homeless),
             ("trial", on_trial.rename({"subscription": "subject"})),
+            ("over_limit", refused.rename({"subscription": "subject"})),
             ("no_price", unpriced.rename({"subscription": "subject"})),
         )
     )

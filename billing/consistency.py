@@ -93,15 +93,12 @@ def _limit_problems(book: "PriceBook", place: str) -> Iterator[Problem]:
 
 
 def _steps(plans: Mapping[str, "Plan"], plan: str, meter: str) -> list[str]:
-    """Return the plans that follow each other where limits of a meter step on, up to the first repeat."""
-    path: list[str] = []
-    while plan in plans and plan not in path:
-        path.append(plan)
-        nexts = [limit.then for limit in plans[plan].limits.values() if limit.meter == meter and limit.then]
-        if not nexts:
-            break
-        plan = nexts[0]
-    return path
+    """Return a plan and every plan to which limits of a meter lead from it."""
+    found = [plan] if plan in plans else []
+    for step in found:
+        nexts = [limit.then for limit in plans[step].limits.values() if limit.meter == meter and limit.then]
+        found += dict.fromkeys(then for then in nexts if then in plans and then not in found)
+    return found
 
 
 def _entitlement_problems(book: "PriceBook", place: str) -> Iterator[Problem]:

@@ -17,9 +17,7 @@ def with_value(rows: pl.DataFrame, dimension: str) -> pl.DataFrame:
     """
     if not dimension:
         return rows.with_columns(value=pl.lit(""))
-    said = [
-        (text, values[dimension]) for text, values in _read(rows).items() if values.get(dimension, "") != ""
-    ]
+    said = [(text, values[dimension]) for text, values in _read(rows).items() if dimension in values]
     table = pl.DataFrame(said, schema={_TEXT: pl.String, "value": pl.String}, orient="row")
     return rows.join(table, on=_TEXT, maintain_order="left")
 
@@ -35,6 +33,11 @@ def among(rows: pl.DataFrame, where: Where) -> pl.DataFrame:
         if all(values.get(name) in ones for name, ones in wanted.items())
     ]
     return rows.filter(pl.col(_TEXT).is_in(texts))
+
+
+def written(values: Mapping[str, str]) -> str:
+    """Write down dimensions as the ledger does: canonical JSON, or nothing."""
+    return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False) if values else ""
 
 
 def _read(rows: pl.DataFrame) -> Mapping[str, Mapping[str, str]]:

@@ -4,6 +4,7 @@ Nothing is done for books without limits, and usage is looked at by the day only
 """
 
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from typing import NamedTuple
 
 import polars as pl
@@ -33,12 +34,14 @@ class Limited(NamedTuple):
 
 def looks_at_days(book: PriceBook) -> list[tuple[str, str]]:
     """Return each (plan, meter) with a limit by the day, or from which usage can step to such a plan."""
-    return [
-        (plan, meter)
-        for meter in _limited_meters(book)
-        for plan in book.plans
-        if any(limit.window == "day" for step in _path(book, plan, meter) for limit in _limits(book, step, meter))
-    ]
+    found: list[tuple[str, str]] = []
+    for meter in _limited_meters(book):
+        for plan in reversed(_in_steps(book, meter)):
+            limits = list(_limits(book, plan, meter))
+            by_day = any(limit.window == "day" for limit in limits)
+            if by_day or any((limit.then, meter) in found for limit in limits):
+                found.append((plan, meter))
+    return found
 
 
 def limited(usage: pl.DataFrame, slices: pl.DataFrame, book: PriceBook) -> Limited:
@@ -59,7 +62,7 @@ def limited(usage: pl.DataFrame, slices: pl.DataFrame, book: PriceBook) -> Limit
                     refused = pl.concat([refused, above])
                 elif len(above):
                     moved = above.with_columns(plan=pl.lit(limit.then), step=pl.col("step") + 1)
-                    rows = pl.concat([rows, moved])
+                    rows = _together(pl.concat([rows, moved]))
                     slices = _stepped(slices, above, limit.then)
         usage = pl.concat([others, rows])
     return Limited(usage, refused, slices)
@@ -74,14 +77,65 @@ def _limits(book: PriceBook, plan: str, meter: str) -> Iterator[Limit]:
     return (limit for limit in book.plans[plan].limits.values() if limit.meter == meter)
 
 
-def _path(book: PriceBook, plan: str, meter: str) -> list[str]:
-    """Return a plan and the plans to which usage of a meter steps from it, each after those before it."""
-    later = [path for limit in _limits(book, plan, meter) if limit.then for path in _path(book, limit.then, meter)]
-    return [plan, *dict.fromkeys(later)]
-
-
 def _in_steps(book: PriceBook, meter: str) -> list[str]:
-    """Return the plans with limits on a meter, so that usage steps only to plans that come later."""
-    plans = [plan for plan in book.plans if any(_limits(book, plan, meter))]
-    depth = {plan: max(len(_path(book, other, meter)) for other in plans if plan in _path(book, other, meter)) for plan in plans}
-    return plans
+    """Return the plans with limits on a meter, and those they step to, each after those before it."""
+    before: dict[str, list[str]] = {}
+    for plan in book.plans:
+        for limit in _limits(book, plan, meter):
+            before.setdefault(plan, [])
+            if limit.then is not None:
+                before.setdefault(limit.then, []).append(plan)
+    return list(TopologicalSorter(before).static_order())
+
+
+def _cut(
+    usage: pl.DataFrame, slices: pl.DataFrame, limit: Limit, *, plan: str, is_level: bool
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Part usage of a meter into what stays below a limit of a plan (and of others), and what is above it."""
+    pool = [*_POOL, "phase_no"] if is_level else [*_POOL, "day"] if limit.window == "day" else _POOL
+    rows = among(usage.filter(pl.col("plan") == plan), limit.where)
+    assert limit.window == "month" or is_level or not rows["day"].null_count(), (
+        "usage is not known by the day"
+    )
+    pools = rows.group_by(pool).agg(used=pl.col("quantity").sum())
+    pools = pools.join(_most(slices, limit, plan, is_level=is_level), on=pool[: 3 if is_level else 2])
+    pools = pools.with_columns(over=between(pl.col("used") - pl.col("most"), ZERO, None))
+    pools = pools.filter(pl.col("over") > 0).select(*pool, "over")
+    if not len(pools):
+        return usage, usage.clear()
+    rows = rows.join(pools, on=pool).sort(*pool, *_ROWS)
+    counted = between(pl.col("quantity"), ZERO, None)
+    later = counted.cum_sum(reverse=True).over(pool) - counted
+    left = between(pl.col("over") - later, ZERO, None)
+    rows = rows.with_columns(above=pl.when(left < counted).then(left).otherwise(counted))
+    rows = rows.filter(pl.col("above") > 0)
+    same = [name for name in usage.columns if name not in {"quantity", "events", "account"}]
+    below = usage.join(rows.select(*same, "above"), on=same, how="left", nulls_equal=True)
+    whole = pl.col("above") == pl.col("quantity")
+    below = below.filter(whole.is_null() | ~whole)
+    below = below.with_columns(quantity=pl.col("quantity") - pl.col("above").fill_null(literal(ZERO)))
+    return below.select(usage.columns), rows.with_columns(quantity="above").select(usage.columns)
+
+
+def _most(slices: pl.DataFrame, limit: Limit, plan: str, *, is_level: bool) -> pl.DataFrame:
+    """Return the most that a plan serves each subscription (each phase, of a level) in the window."""
+    keys = [*_POOL, "phase_no"] if is_level else _POOL
+    last = slices.filter(pl.col("plan") == plan).group_by(keys).agg(pl.col("seats").sort_by("from_on").last())
+    most = pl.lit(limit.quantity, EXACT)
+    if limit.per == "seat":
+        most = times(most, pl.col("seats").cast(EXACT))
+    return last.select(*keys, most=most)
+
+
+def _together(rows: pl.DataFrame) -> pl.DataFrame:
+    """Add up what several limits moved to the same plan."""
+    keys = [name for name in rows.columns if name != "quantity"]
+    return rows.group_by(keys).agg(pl.col("quantity").sum()).select(rows.columns)
+
+
+def _stepped(slices: pl.DataFrame, above: pl.DataFrame, then: str) -> pl.DataFrame:
+    """Add the slices of a plan for the subscriptions whose usage steps to it, as its own are not there."""
+    keys = [*_POOL, "plan"]
+    parts = slices.join(above.select(keys).unique(), on=keys, how="semi")
+    more = parts.with_columns(plan=pl.lit(then), is_step=pl.lit(value=True))
+    return pl.concat([slices, more]).unique([*keys, "phase_no"], keep="first", maintain_order=True)

@@ -32,7 +32,10 @@ CHARGE_SCHEMA = pl.Schema(
 
 
 def slices(phases: pl.DataFrame, periods: Sequence[Period]) -> pl.DataFrame:
-    """Cut phases at the months' ends: one row for each phase and month in which it lives."""
+    """Cut phases at the months' ends: one row for each phase and month in which it lives.
+
+    `is_step` tells parts that usage above a limit adds (`billing.limit`) from these.
+    """
     until_on = pl.min_horizontal(pl.col("ends_on").fill_null(pl.col("month_ends_on")), "month_ends_on")
     return (
         phases.join(months_of(periods), how="cross")
@@ -41,6 +44,7 @@ def slices(phases: pl.DataFrame, periods: Sequence[Period]) -> pl.DataFrame:
         .with_columns(
             days=(pl.col("until_on") - pl.col("from_on")).dt.total_days(),
             month_days=(pl.col("month_ends_on") - pl.col("month")).dt.total_days(),
+            is_step=pl.lit(value=False),
         )
     )
 

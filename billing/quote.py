@@ -21,6 +21,7 @@ from pydantic import Field, model_validator
 
 from billing import rating
 from billing.bill import Carried, bill_measured, spans
+from billing.day import spread, wanted
 from billing.lines import slices
 from billing.price import Day, Price, Record
 from billing.price_book import Plan, PriceBook
@@ -28,10 +29,11 @@ from billing.pricing import Step, explain
 from billing.subscription import Subscriptions
 from metering.document import did_you_mean, problem, validate
 from metering.event import AddOnBought, Event, SubscriptionCancelled, SubscriptionStarted
+from metering.frame import empty
 from metering.log import Fact
 from metering.meter import Meter
 from metering.period import Period, months
-from metering.usage import MEASURED_SCHEMA
+from metering.usage import DAY_SCHEMA, MEASURED_SCHEMA
 
 _SUBSCRIPTION = "quote"
 _METER = "quantity"
@@ -74,6 +76,7 @@ def quote(
 ) -> dict[str, Any]:
     """Return what a request comes to: the exact and the rounded amount and the lines that make it up.
 
+    What is above a limit of the plan is under `over_limit`; a month's usage is spread evenly over its days.
     `month` is quoted where the request names none. Amounts are text, exact to the last digit. Raises Problems
     for a request that is not right.
     """
@@ -86,13 +89,14 @@ def quote(
     carried = Carried(_subscriptions(book, asked, periods))
     phases = carried.subscriptions.frame()
     carried.windows = _windows(book, asked, slices(phases, periods))
-    billed = bill_measured(
-        periods, _measured(asked, periods, phases), book=book, carried=carried, keep_free=True
-    )
+    measured = _measured(asked, periods, phases)
+    days = _days(measured, periods, phases, book)
+    billed = bill_measured(periods, measured, book=book, carried=carried, days=days, keep_free=True)
     lines = [_line(row, book, asked) for row in billed.lines.iter_rows(named=True)]
     exact = sum((Decimal(line["exact"]) for line in lines), Decimal(0))
     amount = sum((Decimal(line["amount"]) for line in lines), Decimal(0))
-    return {"exact": _plain(exact), "amount": _plain(amount), "currency": book.currency, "lines": lines}
+    whole = {"exact": _plain(exact), "amount": _plain(amount), "currency": book.currency, "lines": lines}
+    return whole | _refused(billed.unrated)
 
 
 def _bare(book: PriceBook, asked: Request, place: str) -> tuple[PriceBook, Request]:
@@ -102,7 +106,8 @@ def _bare(book: PriceBook, asked: Request, place: str) -> tuple[PriceBook, Reque
         fields.setdefault("meter", _METER)
     price = validate(Price, fields, f"{place}: price")
     plan = Plan(name="quote", stream="quote", prices={"price": price})
-    update: dict[str, Any] = {"plans": {_SUBSCRIPTION: plan}, "meters": {}, "add_ons": {}}
+    update: dict[str, Any] = {"plans": {_SUBSCRIPTION: plan}}
+    update |= {name: {} for name in ("meters", "add_ons", "entitlements", "refunds")}
     if asked.currency is not None:
         update["currency"] = asked.currency
     quantity = asked.quantity or Decimal(0)
@@ -161,6 +166,24 @@ def _measured(asked: Request, periods: list[Period], phases: pl.DataFrame) -> pl
             text = json.dumps(values, sort_keys=True, separators=(",", ":")) if values else ""
             rows.append((_SUBSCRIPTION, alive["phase_no"][0], meter, text, period.starts_on, quantity, 1))
     return pl.DataFrame(rows, schema=MEASURED_SCHEMA, orient="row")
+
+
+def _days(
+    measured: pl.DataFrame, periods: list[Period], phases: pl.DataFrame, book: PriceBook
+) -> pl.DataFrame:
+    """Spread what has to be known by the day evenly over the days of each month."""
+    finer = wanted(phases, book, [])
+    return pl.concat([empty(DAY_SCHEMA), *(spread(measured, finer, phases, period) for period in periods)])
+
+
+def _refused(unrated: pl.DataFrame) -> dict[str, Any]:
+    """Say what of the usage asked about the plan does not serve."""
+    over = unrated.filter(pl.col("reason") == "over_limit").sort("month", "meter")
+    rows = [
+        {"month": str(month), "meter": meter, "quantity": _plain(quantity)}
+        for month, meter, quantity in over.select("month", "meter", "quantity").iter_rows()
+    ]
+    return {"over_limit": rows} if rows else {}
 
 
 def _before(asked: Request, meter: str) -> Decimal:

@@ -54,8 +54,9 @@ class Rated(NamedTuple):
 def rate(usage: pl.DataFrame, slices: pl.DataFrame, book: PriceBook, carried: pl.DataFrame) -> Rated:
     """Rate the usage of some months in a row.
 
-    `usage` has the columns of the ledger's `usage`; `slices` are the phases' parts of the months, which bring
-    the allowances; `carried` has those of `CARRIED_SCHEMA`. Charges of quantity 0 are left out.
+    `usage` has the columns of the ledger's `usage`, where `plan` is whose prices hold; `slices` are the
+    phases' parts of the months, which bring the allowances; `carried` has those of `CARRIED_SCHEMA`. Charges
+    of quantity 0 are left out.
     """
     counts = _counts(usage, book)
     counted = usage.join(counts, on=_COUNTED)
@@ -129,7 +130,7 @@ def _names(price: Price, values: Mapping[str, str]) -> bool:
 
 
 def _kept(price: Price, meter: Meter, values: Mapping[str, str]) -> str:
-    """Write down the dimensions that the price groups by; a meter of single events keeps these apart as well."""
+    """Write down the dimensions that the price groups by, and the event where the meter tells them apart."""
     names = (*price.group_by, EACH) if meter.each else price.group_by
     kept = {name: values[name] for name in names if name in values}
     return json.dumps(kept, sort_keys=True, separators=(",", ":"), ensure_ascii=False) if kept else ""
@@ -138,7 +139,7 @@ def _kept(price: Price, meter: Meter, values: Mapping[str, str]) -> str:
 def _held(rows: pl.DataFrame, slices: pl.DataFrame) -> pl.DataFrame:
     """Put beside a level the part of the month for which its phase held it."""
     keys = [*_MONTH, "phase_no"]
-    terms = ("days", "month_days", "seats", "anchor_on", "since_on")
+    terms = ("days", "month_days", "seats", "anchor_on", "since_on", "is_step")
     held = slices.select(*keys, *terms, starts_on="from_on", ends_on="until_on")
     return _added_up(rows, [*keys, "account", "meter", "price", "stream", "dimensions"]).join(held, on=keys)
 
@@ -149,6 +150,7 @@ def _pooled(rows: pl.DataFrame, slices: pl.DataFrame) -> pl.DataFrame:
         pl.col("seats", "anchor_on", "since_on").sort_by("from_on").last(),
         starts_on=pl.col("from_on").min(),
         ends_on=pl.col("until_on").max(),
+        is_step=pl.col("is_step").all(),
     )
     keys = [*_MONTH, "account", "meter", "price", "stream", "dimensions", "plain"]
     return _added_up(rows, keys).join(whole, on=_MONTH)
@@ -216,8 +218,11 @@ def _part_of_month(whole: pl.Expr) -> pl.Expr:
 
 
 def _allowance(price: Price) -> pl.Expr:
+    """Return what is included; usage that stepped to a plan above a limit pays no fee that includes any."""
     included = pl.lit(price.allowance, EXACT)
-    return times(included, pl.col("seats").cast(EXACT)) if price.allowance_per == "seat" else included
+    if price.allowance_per == "seat":
+        included = times(included, pl.col("seats").cast(EXACT))
+    return pl.when("is_step").then(pl.lit(0, EXACT)).otherwise(included) if price.allowance else included
 
 
 def _usage_charges(rows: pl.DataFrame, allowance: pl.Expr, exact: pl.Expr) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from billing.dimension import among, with_value
+from billing.dimension import among, with_value, written
 from billing.lines import CHARGE_SCHEMA, charges
 from billing.money import EXACT, ZERO, round_money, times
 from billing.price_book import PriceBook
@@ -28,10 +28,11 @@ FEES_SCHEMA = pl.Schema(
         "price": pl.String(),
         "stream": pl.String(),
         "billed_month": pl.Date(),
+        "billed_on": pl.Date(),
         "billed": POSTED,
     }
 )
-"""What was billed for each value of the dimension `by`, and in which month last."""
+"""What was billed for each value of the dimension `by`; in which month and for which day first."""
 
 Purse = tuple[str, frozenset[str], str, str, date | None]
 """What a cap is on: subscription, prices, dimension, its value; without a dimension, the month."""
@@ -52,9 +53,9 @@ def nothing() -> Known:
 def refunds(
     lines: pl.DataFrame, usage: pl.DataFrame, book: PriceBook, known: Known
 ) -> tuple[pl.DataFrame, Known]:
-    """Return the charges (negative ones) that give back fees of some months' rounded lines, and what is known.
+    """Return the charges (negative) that give back fees of some months' rounded lines, and what is known.
 
-    Misses are measured usage of the refunds' meters, without that of trials, for which nothing was paid.
+    Misses are measured `usage` of the refunds' meters; those for one value of a dimension give one refund.
     """
     if not book.refunds:
         return empty(CHARGE_SCHEMA), known
@@ -67,7 +68,7 @@ def refunds(
     given = dict(known.given)
     rows = list(_walk(pl.concat(missed), book, given)) if missed else []
     lasting = {purse: amount for purse, amount in given.items() if purse[-1] is None}
-    return _charges(rows), Known(_together(fees), lasting)
+    return _charges(rows), Known(_added_up(fees.filter(pl.col("by") != "")), lasting)
 
 
 def _fees(lines: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
@@ -75,34 +76,33 @@ def _fees(lines: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
     frames = [empty(FEES_SCHEMA)]
     for by in sorted({refund.by for refund in book.refunds.values()}):
         prices = {price for refund in book.refunds.values() if refund.by == by for price in refund.prices}
-        found = lines.filter(pl.col("price").is_in(sorted(prices)), pl.col("amount") != 0)
-        found = with_value(found, by).with_columns(by=pl.lit(by), billed_month="month", billed="amount")
-        frames.append(shaped(found, FEES_SCHEMA))
-    keys = [name for name in FEES_SCHEMA.names() if name != "billed"]
-    return shaped(pl.concat(frames).group_by(keys).agg(pl.col("billed").sum()), FEES_SCHEMA)
+        found = with_value(lines.filter(pl.col("price").is_in(sorted(prices))), by).with_columns(
+            by=pl.lit(by), billed_month="month", billed_on="starts_on", billed="amount"
+        )
+        frames.append(_added_up(shaped(found, FEES_SCHEMA), "billed_month"))
+    return pl.concat(frames)
 
 
-def _together(fees: pl.DataFrame) -> pl.DataFrame:
-    """Keep what later months need: of each value, everything so far."""
-    keys = [name for name in FEES_SCHEMA.names() if not name.startswith("billed")]
-    whole = fees.filter(pl.col("by") != "").group_by(keys)
-    return shaped(whole.agg(pl.col("billed_month").max(), pl.col("billed").sum()), FEES_SCHEMA)
+def _added_up(fees: pl.DataFrame, *also: str) -> pl.DataFrame:
+    """Add up what was billed of each price; of each month, where `also` says so."""
+    keys = [*(name for name in FEES_SCHEMA.names() if not name.startswith("billed")), *also]
+    first = [name for name in ("billed_month", "billed_on") if name not in also]
+    sums = fees.group_by(keys).agg(pl.col(first).min(), pl.col("billed").sum())
+    return shaped(sums, FEES_SCHEMA)
 
 
 def _missed(usage: pl.DataFrame, refund: Refund, order: int, fees: pl.DataFrame) -> pl.DataFrame:
-    """Return each miss of a refund that has fees, with these fees and the price that was billed first."""
-    keys = ["month", "account", "subscription", "value", "dimensions"]
+    """Return the misses of a refund that have fees, with these fees and the price that was billed first."""
+    keys = ["month", "account", "subscription", "value"]
     misses = with_value(among(usage.filter(pl.col("meter") == refund.meter), refund.where), refund.by)
     misses = misses.group_by(keys).agg(pl.col("phase_no").max(), pl.col("quantity").sum())
     rank = pl.DataFrame({"price": refund.prices, "rank": range(len(refund.prices))})
     paid = fees.filter(pl.col("by") == refund.by).join(rank, on="price")
-    counts = (
-        pl.col("billed_month") <= pl.col("month") if refund.by else pl.col("billed_month") == pl.col("month")
-    )
+    so_far, now = pl.col("billed_month") <= pl.col("month"), pl.col("billed_month") == pl.col("month")
     return (
         misses.join(paid, on=["subscription", "value"])
-        .filter(counts)
-        .sort("rank", pl.col("billed_month"), "plan", descending=[False, True, False])
+        .filter(so_far if refund.by else now)
+        .sort("rank", "billed_month", "billed_on", "plan")
         .group_by(*keys, "phase_no", "quantity", maintain_order=True)
         .agg(pl.col("billed").sum(), pl.col("price", "plan", "stream").first())
         .with_columns(refund_no=pl.lit(order), meter=pl.lit(refund.meter))
@@ -112,7 +112,7 @@ def _missed(usage: pl.DataFrame, refund: Refund, order: int, fees: pl.DataFrame)
 def _walk(missed: pl.DataFrame, book: PriceBook, given: dict[Purse, Decimal]) -> Iterator[dict[str, Any]]:
     """Give back for each miss what its cap leaves, and note it in `given`."""
     rules = list(book.refunds.values())
-    order = ["month", "refund_no", "subscription", "value", "dimensions"]
+    order = ["month", "refund_no", "subscription", "value"]
     for row in missed.sort(order).iter_rows(named=True):
         refund: Refund = rules[row["refund_no"]]
         month = None if refund.by else row["month"]
@@ -122,7 +122,10 @@ def _walk(missed: pl.DataFrame, book: PriceBook, given: dict[Purse, Decimal]) ->
         exact = min(due, times(row["billed"], refund.cap) - before)
         if exact > 0:
             given[purse] = before + round_money(exact, book.currency, book.conventions.rounding)
-            yield row | {"exact": -exact}
+            yield row | {
+                "exact": -exact,
+                "dimensions": written({refund.by: row["value"]} if refund.by else {}),
+            }
 
 
 def _charges(rows: list[dict[str, Any]]) -> pl.DataFrame:

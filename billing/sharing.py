@@ -13,7 +13,8 @@ import polars as pl
 
 from billing.dimension import with_value
 from billing.lines import months_since, year_start
-from billing.money import EXACT, apportion, round_money, times
+from billing.money import EXACT, apportion, round_money
+from billing.price import Rate
 from billing.price_book import PriceBook
 from billing.pricing import charge
 from billing.rule import Agreement
@@ -104,7 +105,7 @@ def _eligible(lines: pl.DataFrame, agreed: pl.DataFrame, agreement: Agreement, k
     holder = ["partner"] if agreement.per == "partner" else ["partner", "account"]
     first = pl.col("deal_month").min().over(holder)
     if agreement.payee:
-        named = with_value(lines, agreement.payee).rename({"value": "partner"})
+        named = with_value(lines, agreement.payee).filter(pl.col("value") != "").rename({"value": "partner"})
         eligible = named.with_columns(deal_month=pl.col("month").min().over("partner", "account"))
         eligible = eligible.with_columns(first_month=first)
     else:
@@ -131,7 +132,7 @@ def _shares(eligible: pl.DataFrame, agreement: Agreement, key: str) -> pl.DataFr
     )
     before = pl.col("basis").cum_sum().over(_WINDOW) - pl.col("basis")
     whole = whole.with_columns(before=before.cast(EXACT))
-    return parts.join(whole, on=[*_WINDOW, "month"]).sort("month", "holder", "partner", "account")
+    return parts.join(whole, on=[*_WINDOW, "month"])
 
 
 def _window(agreement: Agreement) -> pl.Expr:
@@ -146,32 +147,34 @@ def _earned(
     shares: pl.DataFrame, agreement: Agreement, book: PriceBook, phases: pl.DataFrame
 ) -> pl.DataFrame:
     """Add what each window earns in each month, rounded once, as `earned`."""
-    exact = charge(agreement, pl.col("basis"), before=pl.col("before"))
+    rates = [(agreement, pl.lit(value=True))]
     if agreement.by_plan:
-        own = _shares_of_plans(shares, agreement, phases)
-        shares = shares.join(own, on=["partner", "month"], how="left", maintain_order="left")
-        exact = (
-            pl.when(pl.col("share").is_null()).then(exact).otherwise(times(pl.col("basis"), pl.col("share")))
-        )
-    return shares.with_columns(earned=round_money(exact, book.currency, book.conventions.rounding))
-
-
-def _shares_of_plans(shares: pl.DataFrame, agreement: Agreement, phases: pl.DataFrame) -> pl.DataFrame:
-    """Return the share (partner, month, share) of those who live on one of some plans at a month's end."""
-    table = pl.DataFrame(
-        [(plan, share, rank) for rank, (plan, share) in enumerate(agreement.by_plan.items())],
-        schema={"plan": pl.String, "share": EXACT, "rank": pl.Int64},
-        orient="row",
+        shares = shares.join(_plans(shares, agreement, phases), on=["partner", "month"], how="left")
+        rates += [
+            (Rate(model="percentage", unit_price=part), pl.col("plan") == plan)
+            for plan, part in agreement.by_plan.items()
+        ]
+    exact = pl.lit(0, EXACT)
+    for rate, holds in rates:
+        amount = charge(rate, pl.col("basis"), before=pl.col("before"))
+        exact = pl.when(holds).then(amount).otherwise(exact)
+    return shares.sort("month", "holder", "partner", "account").with_columns(
+        earned=round_money(exact, book.currency, book.conventions.rounding)
     )
-    last_day = pl.col("month").dt.offset_by("1mo").dt.offset_by("-1d")
-    held = phases.join(table, on="plan").select("starts_on", "ends_on", "share", "rank", partner="account")
+
+
+def _plans(shares: pl.DataFrame, agreement: Agreement, phases: pl.DataFrame) -> pl.DataFrame:
+    """Return which of the plans with another share a partner lives on at a month's end, the first of them."""
+    rank = pl.DataFrame({"plan": list(agreement.by_plan), "rank": range(len(agreement.by_plan))})
+    held = phases.join(rank, on="plan").select("starts_on", "ends_on", "plan", "rank", partner="account")
+    ends_on = pl.col("month").dt.offset_by("1mo")
     return (
         shares.select("partner", "month")
         .unique()
         .join(held, on="partner")
-        .filter(pl.col("starts_on") <= last_day, pl.col("ends_on").is_null() | (pl.col("ends_on") > last_day))
+        .filter(pl.col("starts_on") < ends_on, pl.col("ends_on").is_null() | (pl.col("ends_on") >= ends_on))
         .group_by("partner", "month")
-        .agg(pl.col("share").sort_by("rank").first())
+        .agg(pl.col("plan").sort_by("rank").first())
     )
 
 

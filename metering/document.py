@@ -51,17 +51,21 @@ def problem(place: str, message: str, remedy: str = "") -> Problems:
 
 def read(path: Path) -> dict[str, Any]:
     """Read a TOML file. Raises Problems where it is missing, too large, or not TOML (with its line)."""
+    return parse(read_text(path), str(path))
+
+
+def read_text(path: Path) -> str:
+    """Read a file that somebody wrote. Raises Problems where it is missing, too large, or not UTF-8."""
     try:
         if path.stat().st_size > FILE_BYTES_MAX:
             raise problem(str(path), f"has more than {FILE_BYTES_MAX} bytes", "split it or check what it is")
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise problem(str(path), f"is not UTF-8 text ({error})", "save it as UTF-8") from None
     except OSError as error:
         raise problem(
             str(path), f"cannot be read ({error.strerror})", "check the name and permissions"
         ) from None
-    return parse(text, str(path))
 
 
 def parse(text: str, place: str) -> dict[str, Any]:

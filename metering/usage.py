@@ -10,7 +10,7 @@ import duckdb
 import polars as pl
 
 from metering.event import EVENTS
-from metering.frame import shaped
+from metering.frame import empty, shaped
 from metering.log import Log
 from metering.meter import USAGE, Meter
 from metering.period import Period
@@ -95,6 +95,8 @@ def measure_days(
 
     `wanted` names them: (subject, meter). The result has the columns of `DAY_SCHEMA`.
     """
+    if not len(wanted):
+        return empty(DAY_SCHEMA)
     query = f"""
         select e.subject, e.meter, {_dimensions(meters)} as dimensions, e.occurred_at::date as day,
             ({_aggregate(meters)})::decimal(38, 12) as quantity
@@ -108,6 +110,8 @@ def single_events(
     connection: duckdb.DuckDBPyConnection, log: Log, *, meters: Mapping[str, Meter], periods: Sequence[Period]
 ) -> pl.DataFrame:
     """Return each event that these meters count, with what it counts (`EVENT_SCHEMA`)."""
+    if not meters:
+        return empty(EVENT_SCHEMA)
     counts = [_text(key) for key, meter in meters.items() if meter.aggregation == "count"]
     quantity = (
         f"case when e.meter in ({', '.join(counts)}) then 1 else e.quantity end" if counts else "e.quantity"
@@ -239,8 +243,9 @@ def _facts_query(key: str, meter: Meter) -> str:
     item = f"json_extract_string(data, '$.{meter.of}')" if meter.of else "null"
     name = _NAME if meter.each else "null"
     return f"""
-        select {subject} as subject, {_text(key)} as meter, occurred_at, {quantity}::decimal(38, 12) as quantity,
-            data as dimensions, position, {item} as item, {name} as event
+        select {subject} as subject, {_text(key)} as meter, occurred_at,
+            {quantity}::decimal(38, 12) as quantity, data as dimensions, position, {item} as item,
+            {name} as event
         from facts where type = {_text(meter.event)}
     """
 

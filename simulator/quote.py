@@ -13,8 +13,12 @@ from billing.money import ZERO
 from billing.price import Price, Rate
 from billing.price_book import PriceBook
 from billing.pricing import amount, charge
+from billing.rule import Limit
 
 MONTHS = 12
+DAYS = 30
+"""How many times a day's limit fits into a month."""
+
 SEATS = "seats"
 """The name under which `limit` answers how many seats a plan may have."""
 
@@ -31,12 +35,20 @@ class Quote(NamedTuple):
         return self.fee + self.usage
 
 
+class Stop(NamedTuple):
+    """Where a plan stops to serve a meter: after so much in a month, or in a day."""
+
+    most: float
+    is_daily: bool = False
+
+
 class Included(NamedTuple):
-    """What a month of a plan includes of a meter, and its hard limit if it has one."""
+    """What a month of a plan includes of a meter, how much of it fits, and where the service stops, if so."""
 
     allowance: float
     is_per_seat: bool
     limit: float | None
+    stop: Stop | None = None
 
 
 class Quotes:
@@ -77,9 +89,22 @@ class Quotes:
         included = self._included(plan, meter, day)
         return included.allowance * seats if included.is_per_seat else included.allowance
 
-    def limit(self, plan: str, meter: str, day: date) -> float | None:
-        """Return a plan's hard limit: what lies above an allowance and costs nothing is refused."""
-        return self._included(plan, meter, day).limit
+    def limit(self, plan: str, meter: str, day: date, *, seats: int = 1) -> float | None:
+        """Return how much of a meter fits into a month of a plan: more is refused, or billed as another's.
+
+        What lies above an allowance and costs nothing is refused as well.
+        """
+        included = self._included(plan, meter, day)
+        if included.limit is None or not included.is_per_seat:
+            return included.limit
+        return included.limit * seats
+
+    def stop(self, plan: str, meter: str, day: date, *, seats: int = 1) -> Stop | None:
+        """Return where a plan stops to serve a meter; nowhere if what is above a limit is billed."""
+        included = self._included(plan, meter, day)
+        if included.stop is None or not included.is_per_seat:
+            return included.stop
+        return included.stop._replace(most=included.stop.most * seats)
 
     def _included(self, plan: str, meter: str, day: date) -> Included:
         key = (plan, meter, day.year, day.month)
@@ -92,12 +117,22 @@ class Quotes:
         if meter == SEATS:
             most = self._book.plans[plan].seats.maximum
             return Included(0.0, is_per_seat=False, limit=None if most is None else float(most))
+        limits = [
+            one for one in self._book.plans[plan].limits.values() if one.meter == meter and not one.where
+        ]
         prices = [price for price in self._counting(plan, meter, day) if price.allowance]
-        if not prices:
-            return Included(0.0, is_per_seat=False, limit=None)
-        largest = max(prices, key=lambda price: price.allowance)
-        hard = [float(one.allowance) for one in prices if one.model == "unit" and not one.unit_price]
-        return Included(float(largest.allowance), largest.allowance_per == "seat", min(hard, default=None))
+        free = [price for price in prices if price.model == "unit" and not price.unit_price]
+        stops = [Stop(float(one.quantity), one.window == "day") for one in limits if one.then is None]
+        stops += [Stop(float(price.allowance)) for price in free]
+        monthly = [_monthly_quantity(one) for one in limits] + [float(price.allowance) for price in free]
+        largest = max(prices, key=lambda price: price.allowance, default=None)
+        per_seat = [one.per for one in limits] + [price.allowance_per for price in prices]
+        return Included(
+            float(largest.allowance) if largest else 0.0,
+            "seat" in per_seat,
+            min(monthly, default=None),
+            min(stops, default=None, key=lambda one: one.most),
+        )
 
     def _fee(
         self, plan: str, day: date, seats: int, billing: str, add_ons: tuple[tuple[str, int], ...]
@@ -128,6 +163,10 @@ class Quotes:
             known = [price.on(day) for price in self._book.plans[plan].prices.values()]
             self._prices[plan, day] = known
         return known
+
+
+def _monthly_quantity(limit: Limit) -> float:
+    return float(limit.quantity) * (DAYS if limit.window == "day" else 1)
 
 
 def _monthly(price: Price, quantity: Decimal, billing: str) -> Decimal:

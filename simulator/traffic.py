@@ -6,12 +6,14 @@ are keyed by (flow, day), so that nobody's usage depends on who else uses, or in
 """
 
 from datetime import date, timedelta
+from math import inf
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from metering.log import USAGE_SCHEMA
 from simulator.chance import with_uniforms
+from simulator.quote import Stop
 
 WEEKEND = 0.35
 """How busy a Saturday or Sunday is next to a working day (business users; an assumption)."""
@@ -40,7 +42,7 @@ class Flow(NamedTuple):
 class Rate(NamedTuple):
     """How much of flow number `flow` is used on an average day, from day `first` to before day `last`.
 
-    One reading covers `every` so many days.
+    One reading covers `every` so many days. The service stops after `most` in a calendar month, or in a day.
     """
 
     flow: int
@@ -48,6 +50,8 @@ class Rate(NamedTuple):
     every: int
     first: int
     last: int
+    most: float = inf
+    is_daily: bool = False
 
 
 FOREVER = 2**31
@@ -66,6 +70,8 @@ _RATES: dict[str, Any] = {
     "every": pl.Int64,
     "first": pl.Int64,
     "last": pl.Int64,
+    "most": pl.Float64,
+    "is_daily": pl.Boolean,
 }
 
 
@@ -88,13 +94,13 @@ class Traffic:
             self._named.append(Flow(source, subscription, meter, key, is_level))
         return number
 
-    def set(self, flow: int, *, mean: float, day: int, every: int = 1) -> None:
-        """Let a flow be `mean` on an average day, from `day` on; with 0 it ends."""
+    def set(self, flow: int, *, mean: float, day: int, every: int = 1, stop: Stop | None = None) -> None:
+        """Let a flow be `mean` on an average day, from `day` on; with 0 it ends. It goes as far as `stop`."""
         before = self._on.pop(flow, None)
         if before is not None and before.first < day:
             self._ended.append(before._replace(last=day))
         if mean > 0.0:
-            self._on[flow] = Rate(flow, mean, every, day, FOREVER)
+            self._on[flow] = Rate(flow, mean, every, day, FOREVER, *(stop or ()))
 
     def draw(self, first: int, last: int) -> pl.DataFrame:
         """Draw the usage of the days from `first` to before `last`, ordered by time, then source.
@@ -160,8 +166,9 @@ def _readings(known: pl.DataFrame, numbers: list[int], first: int) -> pl.DataFra
 
 def _quantities(known: pl.DataFrame, calendar: pl.DataFrame, readings: pl.DataFrame) -> pl.DataFrame:
     """Add the drawn quantities, and leave out the readings of nothing."""
-    has_levels = bool(known["is_level"].any())
+    has_levels, has_stops = bool(known["is_level"].any()), bool((known["most"] < inf).any())
     needed = ["flow", "key", *(["is_level", "mean"] if has_levels else [])]
+    needed += ["most", "is_daily", *(["is_level"] if not has_levels else [])] if has_stops else []
     drawn = known.select(*needed, *_scales())[readings["rate"]]
     day = calendar.select("number", "weekend")[readings["day"]]
     whole = pl.concat([readings, drawn, day], how="horizontal").lazy()
@@ -171,6 +178,9 @@ def _quantities(known: pl.DataFrame, calendar: pl.DataFrame, readings: pl.DataFr
     if has_levels:
         whole = with_uniforms(whole, "key", before=week, after=week + 1)
         quantity = pl.when("is_level").then(_level()).otherwise(quantity)
+    if has_stops:
+        whole = whole.with_columns(quantity=quantity)
+        quantity = pl.when(pl.col("most") < inf).then(_stopped()).otherwise("quantity")
     return whole.select("flow", "day", quantity=quantity).filter(pl.col("quantity") > 0).collect()
 
 
@@ -190,6 +200,17 @@ def _count() -> pl.Expr:
     scale = pl.when("weekend").then("weekend_scale").otherwise("working_scale")
     first, second = ((1.0 - pl.col(name)).log() * scale for name in ("first", "second"))
     return first.cast(pl.Int64) + second.cast(pl.Int64)  # the cast cuts: the floor of a number above 0
+
+
+def _stopped() -> pl.Expr:
+    """The quantity as far as it is served: a level or a day as such, a month less what went before.
+
+    The readings of a flow stand in the order of their days; one stop is one plan.
+    """
+    most, quantity = pl.col("most").floor().clip(upper_bound=2.0**62).cast(pl.Int64), pl.col("quantity")
+    before = quantity.cum_sum().over("flow", "most") - quantity
+    left = pl.when(pl.col("is_level") | pl.col("is_daily")).then(most).otherwise(most - before)
+    return pl.min_horizontal(quantity, left.clip(lower_bound=0))
 
 
 def _level() -> pl.Expr:

@@ -3,7 +3,18 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from simulator.agents import consultant, customer, device_maker, partner, staff, trainee
+from simulator.agents import (
+    consultant,
+    customer,
+    device_maker,
+    order,
+    partner,
+    shopper,
+    staff,
+    support,
+    trainee,
+    visitor,
+)
 from simulator.world import World
 
 
@@ -24,6 +35,10 @@ AGENTS: dict[str, AgentKind] = {
     "device_makers": AgentKind(settings=device_maker.SETTINGS, spawn=device_maker.spawn),
     "consultants": AgentKind(settings=consultant.SETTINGS, spawn=consultant.spawn),
     "trainees": AgentKind(settings=trainee.SETTINGS, spawn=trainee.spawn),
+    "visitors": AgentKind(settings=visitor.SETTINGS, spawn=visitor.spawn),
+    "support": AgentKind(settings=support.SETTINGS, spawn=support.spawn),
+    "orders": AgentKind(settings=order.SETTINGS, spawn=order.spawn),
+    "marketplace": AgentKind(settings=shopper.SETTINGS, spawn=shopper.spawn),
     "staff": AgentKind(settings=staff.SETTINGS, spawn=staff.spawn),
 }
 """Every kind of agent by the name of its table in a scenario. They come into the world in this order."""

@@ -85,7 +85,9 @@ class Account:
     def seats_wanted(self, key: str) -> int:
         """Return how many seats the customer starts with."""
         seats = self.habits.products[key].seats
-        return self.agent.chance.integer(f"{key} seats", low=seats.low, high=max(seats.low, seats.high))
+        count = self.agent.chance.integer(f"{key} seats", low=seats.low, high=max(seats.low, seats.high))
+        years = self.world.month / MONTHS
+        return max(1, round(count * float((1.0 + seats.larger) ** years)))
 
     def choose(self, subscription: Subscription) -> str:
         """Return the plan to start with: the cheapest for who reckons, else one by weight."""

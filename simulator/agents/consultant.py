@@ -2,7 +2,8 @@
 
 Demand comes from customers, some of whom buy a project soon after they subscribe, and from clients of the
 consulting itself. A project waits on the bench for its team, works its hours (more than planned: overruns
-have a long tail), delivers milestones or bills hours, and some clients stay under a retainer.
+have a long tail), delivers milestones or bills hours. Then its guarantees are measured, and some clients come
+again or stay under a retainer.
 """
 
 from functools import partial
@@ -16,11 +17,13 @@ from metering.event import (
     SubscriptionReactivated,
     SubscriptionStarted,
 )
+from simulator.agents import outcome
 from simulator.agents.bench import FOR_EVER, Bench, Consultant
 from simulator.agents.buyer import open_account
+from simulator.agents.contract import Holder
 from simulator.agents.practice import Practice
-from simulator.agents.project import Project, Retention
-from simulator.agents.yearly import arrive, between
+from simulator.agents.project import DAYS_A_MONTH, Project, Retention, study
+from simulator.agents.yearly import arrive, between, spread
 from simulator.chance import Stream
 from simulator.world import Story, World
 
@@ -59,6 +62,10 @@ class House:
                 market = self.world.agent("market", key)
                 welcome = partial(self.meet_client, key)
                 self.world.start(market, arrive(self.world, market, offering.clients, welcome))
+        for plan, contract in self.practice.contracts.items():
+            for name, day in spread(self.world, self.world.chance.stream("contract", plan), contract.joins):
+                holder = Holder(self.world, self.practice, self.order, plan=plan, name=name)
+                self.world.start(holder.agent, holder.live(day))
         self.world.follow(SubscriptionStarted, self.hear)
         self.world.follow(PlanChanged, self.hear)
         self.world.follow(SubscriptionCancelled, self.hear_of_end)
@@ -137,17 +144,38 @@ class House:
         """Return a project that has not begun."""
         return Project(self.world, self.practice, self.bench, identity=identity, key=key)
 
+    def order(self, identity: str, key: str, account: str) -> None:
+        """Begin a project for a client under a contract."""
+        project = self.project(identity, key)
+        self.world.start(project.agent, self.serve(project, account))
+
     def serve(self, project: Project, account: str, *, after: int = 0) -> Story:
-        """Do a project for an account that is still there by then, and perhaps stay with it."""
+        """Do a project for an account that is still there by then, and what comes of it."""
         if after:
             yield self.world.wait(after)
-        if self.is_here(account):
-            was_done = yield from project.run(account)
-            plan = self._stays(project) if was_done and self.is_here(account) else None
+        goes_on = self.is_here(account) and (yield from study(project, account))
+        was_done = goes_on and (yield from project.run(account))
+        if was_done and self.is_here(account):
+            outcome.follow(project, account)
+            self.go_on(project, account)
+            plan = self._stays(project)
             if plan is not None and account not in self._retained:
                 self._retained[account] = True
                 retention = Retention(self.world, self.practice, self.bench, account=account, plan=plan)
                 yield from retention.run()
+
+    def go_on(self, done: Project, account: str) -> None:
+        """Plan the projects that belong to one that was done, and perhaps another one like it."""
+        offering, chance, follow_up = done.offering, done.agent.chance, done.offering.follow_up
+        if follow_up is not None:
+            for number in range(1, follow_up.times + 1):
+                project = self.project(f"{done.identity}-{number}", follow_up.offering)
+                after = round(DAYS_A_MONTH * follow_up.every_months * number)
+                self.world.start(project.agent, self.serve(project, account, after=after))
+        if chance.bernoulli("repeats", p=offering.repeats):
+            project = self.project(f"{done.identity}-again", done.key)
+            after = 1 + round(chance.exponential("repeats after", mean=offering.repeats_days))
+            self.world.start(project.agent, self.serve(project, account, after=after))
 
     def is_here(self, account: str) -> bool:
         """Tell whether an account has some subscription left, or never had one, as far as we heard."""

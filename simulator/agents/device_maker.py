@@ -23,6 +23,7 @@ from metering.event import (
     PlanChanged,
     SubscriptionCancelled,
     SubscriptionStarted,
+    UsageRecorded,
 )
 from metering.period import add_months
 from simulator.agents.buyer import open_account
@@ -37,6 +38,16 @@ FOR_EVER = 10**9
 
 Positive = Annotated[float, Field(gt=0, le=1e12)]
 Sigma = Annotated[float, Field(ge=0, le=3)]
+
+
+class Served(Record):
+    """The level under which a maker reports each month how many of its customers it wants to be supported.
+
+    That is a `share` of the units shipped so far.
+    """
+
+    meter: Key
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
 class DeviceMakers(Record):
@@ -67,12 +78,16 @@ class DeviceMakers(Record):
     payment: Payment = Payment(by_card=0.0)
     products: Annotated[tuple[str, ...], Field(min_length=1)] = ("device",)
     upgrades: dict[Key, Annotated[int, Field(ge=1)]] = Field({})
+    served: Served | None = None
 
     def keys(self, book: PriceBook) -> Iterator[Problem]:
         """Yield a problem for every plan that the price book does not have."""
         for place, plan in (("plan", self.plan), *((f"upgrades.{plan}", plan) for plan in self.upgrades)):
             if plan not in book.plans:
                 yield Problem(place, f"no plan {plan!r}", did_you_mean(plan, book.plans))
+        if self.served is not None and self.served.meter not in book.meters:
+            remedy = did_you_mean(self.served.meter, book.meters)
+            yield Problem("served.meter", f"no meter {self.served.meter!r}", remedy)
 
 
 SETTINGS = DeviceMakers
@@ -120,6 +135,8 @@ class Maker:
             yield self.world.on(day)
         self.sign()
         self.world.start(self.agent, self.renew())
+        if self.settings.served is not None:
+            self.world.start(self.agent, self.serve(self.settings.served))
         months = self.agent.chance.lognormal(
             "design-in", median=self.settings.design_in_months, sigma=self.settings.design_in_sigma
         )
@@ -154,6 +171,19 @@ class Maker:
                 return
             yield self.world.on(self.world.day_of(anniversary))
             self.upgrade()
+
+    def serve(self, served: Served) -> Story:
+        """Report on the last day of each month how many customers are to be supported."""
+        for month in range(self.world.month, self.world.scenario.months):
+            last = self.world.month_start(month + 1) - 1
+            if last > self.world.today:
+                yield self.world.on(last)
+            if self.left_on <= self.world.today:
+                return
+            customers = round(self.shipped * served.share)
+            if customers:
+                fact = UsageRecorded(served.meter, Decimal(customers))
+                self.world.record(self.agent, self.subscription, fact)
 
     def leave(self, ends_on: date, reason: str = "voluntary") -> None:
         """Ship the last units, and end the licence."""

@@ -85,10 +85,14 @@ class Use(Record):
 
 
 class Seats(Record):
-    """How many seats a subscription starts with, and the shares of them that join and leave every month."""
+    """How many seats a subscription starts with, and the shares of them that join and leave every month.
+
+    Companies that come a year later start with `larger` more: 0.5 is half as many again, each year.
+    """
 
     low: int = Field(1, ge=1, le=100_000)
     high: int = Field(1, ge=1, le=100_000)
+    larger: Annotated[float, Field(ge=-0.5, le=10)] = 0.0
     joins: Share = 0.02
     leaves: Share = 0.01
 
@@ -123,13 +127,14 @@ class Product(Record):
     of them that fits. `limits` are hard limits of a plan by meter (or `seats`) that its prices do not show; a
     usage price of 0 above an allowance is one, too. `expects` is what the market is used to pay a month for a
     plan, with median use and seats: prices above it win fewer customers. `attaches` is the monthly share of
-    customers that add this product to the segment's first one.
+    customers that add this product to the segment's first one, from the month `sold_from` on (0: the first).
     """
 
     plans: tuple[Key, ...] = Field(min_length=1)
     free: str = ""
     starts: dict[Key, Rate] = Field({})
     attaches: Share = 0.0
+    sold_from: int = Field(0, ge=0, le=240)
     yearly: Share = 0.0
     trial_days: int = Field(0, ge=0, le=365)
     trial_stays: Share = 1.0

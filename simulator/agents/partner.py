@@ -18,6 +18,8 @@ from billing.price_book import PriceBook
 from metering.document import Problem, did_you_mean
 from metering.event import (
     AccountSignedUp,
+    AddOnBought,
+    AddOnDropped,
     DealReferred,
     Event,
     OrderPlaced,
@@ -60,6 +62,13 @@ class Sales(Record):
     is_shared: bool = True
 
 
+class Help(Record):
+    """An add-on that a share of the partners takes when they join, for some months."""
+
+    share: Share
+    months: Annotated[int, Field(ge=1, le=240)] = 12
+
+
 class Programme(Record):
     """A programme for partners: how many join a year, what they pay, and how they bring customers.
 
@@ -72,6 +81,7 @@ class Programme(Record):
     plan: str = ""
     joins_with: dict[Key, Annotated[int, Field(ge=1, le=1_000)]] = Field({})
     renews_with: dict[Key, Annotated[int, Field(ge=1, le=1_000)]] = Field({})
+    add_ons: dict[Key, Help] = Field({})
     renewal: Share = 0.9
     channel: str = PARTNER
     brings: Annotated[float, Field(ge=0, le=1_000)] = 0.0
@@ -82,8 +92,8 @@ class Programme(Record):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.sales is not None and not self.plan:
-            raise ValueError("sales are reported under a subscription; name a plan")
+        if (self.sales is not None or self.add_ons) and not self.plan:
+            raise ValueError("sales and add_ons go with a subscription; name a plan")
         if self.brings and self.resells > 0 and not self.resale:
             raise ValueError("resells without an agreement; name resale, or set resells = 0")
         if self.brings and self.resells < 1 and not self.referral:
@@ -106,6 +116,10 @@ class Partners(Record):
             if programme.plan and programme.plan not in book.plans:
                 remedy = did_you_mean(programme.plan, book.plans)
                 yield Problem(f"{place}.plan", f"no plan {programme.plan!r}", remedy)
+            for add_on in programme.add_ons:
+                if add_on not in book.add_ons:
+                    remedy = did_you_mean(add_on, book.add_ons)
+                    yield Problem(f"{place}.add_ons", f"no add-on {add_on!r}", remedy)
             for name in ("referral", "resale"):
                 agreement = getattr(programme, name)
                 if agreement and agreement not in book.agreements:
@@ -170,6 +184,9 @@ class Partner:
         if self.subscription:
             self.record(SubscriptionStarted(self.subscription, self.programme.plan, billing="year"))
         self.order(self.programme.joins_with)
+        for add_on, help_ in self.programme.add_ons.items():
+            if self.agent.chance.bernoulli(f"takes {add_on}", p=help_.share):
+                self.world.start(self.agent, self.take(add_on, help_.months))
         if self.programme.brings:
             desk.partners.setdefault(self.programme.channel, []).append(self)
         if self.programme.sales is not None:
@@ -182,6 +199,13 @@ class Partner:
         self.left_on = self.world.today
         if self.subscription:
             self.record(SubscriptionCancelled(self.subscription, self.world.date(), reason))
+
+    def take(self, add_on: str, months: int) -> Story:
+        """Have an add-on for some months, or until the partnership ends."""
+        self.record(AddOnBought(self.subscription, add_on))
+        yield self.world.on(self.world.day_of(add_months(self.world.date(), months)))
+        if self.left_on > self.world.today:
+            self.record(AddOnDropped(self.subscription, add_on))
 
     def default(self) -> None:
         """Be no partner any more, for a bill that was never paid."""

@@ -11,12 +11,14 @@ from billing.price_book import PriceBook
 from metering.document import Problem, did_you_mean
 from simulator.agents.catalog import missing
 from simulator.agents.habits import Payment
-from simulator.agents.yearly import Yearly
+from simulator.agents.yearly import Counts, Yearly
 from simulator.chance import Stream
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Some = Annotated[int, Field(ge=1, le=10_000)]
 Days = Annotated[int, Field(ge=0, le=3_660)]
+Milestones = Annotated[dict[Key, Annotated[Decimal, Field(gt=0, le=1)]], Field(min_length=1)]
+"""The shares of a fixed price that fall due one after the other, by name; together they are 1."""
 
 
 class Overrun(Record):
@@ -38,19 +40,63 @@ class Overrun(Record):
         return chance.lognormal("overrun", median=self.median, sigma=self.sigma)
 
 
+class Guarantee(Record):
+    """What a project promises of a metric: how often it is `met`, measured some days after the delivery."""
+
+    met: Share = 0.9
+    after_days: tuple[Days, Days] = (7, 30)
+
+
+class Savings(Record):
+    """What a client saves in the first `months` after a project and then reports: lognormal."""
+
+    median: Annotated[float, Field(gt=0, le=1e10)]
+    sigma: Annotated[float, Field(ge=0, le=3)] = 0.8
+    months: Annotated[int, Field(ge=1, le=60)] = 12
+
+
+class Study(Record):
+    """What is looked into before a project is agreed, by the hour, under an `offering` of its own.
+
+    Where it finds that the project will not do, there is none: it `goes_on` to one for a share of clients.
+    """
+
+    offering: Key
+    role: Key
+    hours: tuple[Some, Some]
+    goes_on: Share = 0.8
+
+
+class FollowUp(Record):
+    """Smaller projects of another `offering` that belong to one that was done, one every so many months."""
+
+    offering: Key
+    every_months: Annotated[int, Field(ge=1, le=60)] = 3
+    times: Annotated[int, Field(ge=1, le=40)] = 4
+
+
 class Offering(Record):
     """What consultants sell: a project of planned `hours` for each size, done by a `team`.
 
     `clients` is how many a year come for it without being customers; a lower `priority` is staffed first;
-    `stays` is the share of its clients who then take a retainer.
+    `stays` is the share of its clients who then take a retainer, `repeats` the share of projects after which
+    the client comes for another one, `repeats_days` later on average. `milestones` differ from the practice's
+    where it names them.
     """
 
     hours: Annotated[dict[Key, Some], Field(min_length=1)]
     team: Annotated[dict[Key, Some], Field(min_length=1)]
     billed: Literal["milestones", "hours"] = "milestones"
+    milestones: Milestones | None = None
     priority: int = 2
     clients: Yearly = (0.0,)
     segment: Key = "mid_market"
+    study: Study | None = None
+    guarantees: dict[Key, Guarantee] = Field({})
+    savings: Savings | None = None
+    follow_up: FollowUp | None = None
+    repeats: Annotated[float, Field(ge=0, le=0.9)] = 0.0
+    repeats_days: Annotated[float, Field(gt=0, le=3_660)] = 90.0
     stays: dict[Key, Share] = Field({})
 
 
@@ -61,6 +107,25 @@ class Retainer(Record):
     hours: tuple[Some, Some]
     months: Annotated[float, Field(gt=0, le=240)]
     priority: int = 1
+
+
+class Contract(Record):
+    """A yearly subscription under which a client has so many projects of each offering done in a year."""
+
+    joins: Counts
+    projects: Annotated[dict[Key, Annotated[float, Field(ge=0, le=1_000)]], Field(min_length=1)]
+    renewal: Share = 0.9
+    segment: Key = "enterprise"
+
+
+class Changes(Record):
+    """How clients take it that a fixed price was planned with too few hours.
+
+    A share `agrees` to a change order for a share `covers` of the missing hours; the others pay nothing.
+    """
+
+    agrees: Share = 0.5
+    covers: Share = 0.5
 
 
 class CrossSale(Record):
@@ -86,40 +151,66 @@ class Practice(Record):
     channel: Key = "direct_sales"
     payment: Payment = Payment(by_card=0.0)
     sizes: Annotated[dict[Key, Yearly], Field(min_length=1)]
-    milestones: Annotated[dict[Key, Annotated[Decimal, Field(gt=0, le=1)]], Field(min_length=1)]
+    milestones: Milestones
+    changes: Changes | None = None
     offerings: dict[Key, Offering]
     retainers: dict[Key, Retainer] = Field({})
+    contracts: dict[Key, Contract] = Field({})
     cross_sales: dict[Key, CrossSale] = Field({})
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if sum(self.milestones.values()) != 1:
-            raise ValueError(f"milestones add up to {sum(self.milestones.values())}; make them add up to 1")
+        _whole("milestones", self.milestones)
         for key, offering in self.offerings.items():
+            _whole(f"{key}: milestones", offering.milestones or self.milestones)
+            if offering.follow_up is not None:
+                _known(key, "offering", [offering.follow_up.offering], self.offerings)
+            if offering.study is not None:
+                _known(key, "role", [offering.study.role], self.people)
             _known(key, "size", offering.hours, self.sizes)
             _known(key, "role", offering.team, self.people)
             _known(key, "retainer", offering.stays, self.retainers)
         for key, retainer in self.retainers.items():
             _known(key, "role", [retainer.role], self.people)
+        for plan, contract in self.contracts.items():
+            _known(plan, "offering", contract.projects, self.offerings)
         for plan, sale in self.cross_sales.items():
             _known(plan, "offering", [sale.offering], self.offerings)
         return self
 
     def keys(self, book: PriceBook) -> Iterator[Problem]:
         """Yield a problem for every plan, offering, size and role that the price book does not know."""
-        for table in ("retainers", "cross_sales"):
+        for table in ("retainers", "contracts", "cross_sales"):
             for plan in getattr(self, table):
                 if plan not in book.plans:
                     yield Problem(f"{table}.{plan}", f"no plan {plan!r}", did_you_mean(plan, book.plans))
         for key, offering in self.offerings.items():
-            place = f"offerings.{key}"
-            if offering.billed == "milestones":
-                for size in offering.hours:
-                    yield from missing(book, "milestone.delivered", place, offering=key, size=size)
-            for role in offering.team:
-                yield from missing(book, "hours.worked", place, offering=key, role=role)
+            yield from _unpriced(book, f"offerings.{key}", key, offering)
+            if self.changes is not None and offering.billed == "milestones":
+                for role in offering.team:
+                    place = f"offerings.{key}"
+                    yield from missing(book, "change_order.agreed", place, offering=key, role=role)
         for key, retainer in self.retainers.items():
             yield from missing(book, "hours.worked", f"retainers.{key}", offering=key, role=retainer.role)
+
+
+def _unpriced(book: PriceBook, place: str, key: str, offering: Offering) -> Iterator[Problem]:
+    """Find what an offering does that the price book does not know."""
+    if offering.billed == "milestones":
+        for size in offering.hours:
+            yield from missing(book, "milestone.delivered", place, offering=key, size=size)
+    for role in offering.team:
+        yield from missing(book, "hours.worked", place, offering=key, role=role)
+    if offering.study is not None:
+        study = {"offering": offering.study.offering, "role": offering.study.role}
+        yield from missing(book, "hours.worked", f"{place}.study", **study)
+    if offering.savings is not None:
+        yield from missing(book, "savings.reported", f"{place}.savings", offering=key)
+
+
+def _whole(place: str, milestones: dict[str, Decimal]) -> None:
+    if sum(milestones.values()) != 1:
+        raise ValueError(f"{place} add up to {sum(milestones.values())}; make them add up to 1")
 
 
 def _known(place: str, what: str, names: Iterable[str], known: Iterable[str]) -> None:

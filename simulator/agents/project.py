@@ -4,6 +4,7 @@ from decimal import Decimal
 from itertools import accumulate
 
 from metering.event import (
+    ChangeOrderAgreed,
     HoursWorked,
     MilestoneDelivered,
     ProjectStarted,
@@ -44,6 +45,7 @@ class Project:
         self.planned = QUARTERS * self.offering.hours[self.size]
         self.needed = max(1, round(self.planned * practice.overrun.draw(self.agent.chance)))
         self.worked = 0
+        self.agreed = self.planned
         self._milestones = list(self._due())
 
     def run(self, account: str) -> Story:
@@ -62,6 +64,7 @@ class Project:
         self.world.record(self.agent, account, ProjectStarted(self.identity, self.key, self.size, hours))
         while self.worked < self.needed:
             yield self.world.wait(FRIDAY)
+            self.change(account, team)
             self.work(account, team)
             self.deliver(account)
             if self.worked < self.needed:
@@ -69,12 +72,27 @@ class Project:
         self.bench.release(team)
         return True
 
+    def change(self, account: str, team: list[Consultant]) -> None:
+        """Once a fixed price is used up and more is needed, agree on more hours, if the client does."""
+        changes, missing = self.practice.changes, self.needed - self.planned
+        is_due = self.offering.billed == "milestones" and self.worked >= self.planned == self.agreed
+        if changes is None or not is_due or not self.agent.chance.bernoulli("agrees", p=changes.agrees):
+            return
+        each = round(missing * changes.covers / len(team))
+        for role in dict.fromkeys(person.role for person in team):
+            hours = Decimal(each * sum(person.role == role for person in team)) / QUARTERS
+            if hours:
+                self.world.record(
+                    self.agent, account, ChangeOrderAgreed(self.identity, self.key, role, hours)
+                )
+        self.agreed += each * len(team)
+
     def work(self, account: str, team: list[Consultant]) -> None:
-        """Write down each one's hours of the week; beyond the plan of a fixed price they are not billable."""
+        """Write down each one's hours of the week; beyond those of a fixed price they are not billable."""
         for person in team:
             quarters = min(week_of(self.practice, person, self.world.today), self.needed - self.worked)
             if quarters:
-                billable = self.offering.billed == "hours" or self.worked < self.planned
+                billable = self.offering.billed == "hours" or self.worked < self.agreed
                 hours = Decimal(quarters) / QUARTERS
                 fact = HoursWorked(self.identity, self.key, person.identity, person.role, hours, billable)
                 self.world.record(self.agent, account, fact)
@@ -96,8 +114,36 @@ class Project:
     def _due(self) -> list[tuple[Decimal, str, Decimal]]:
         if self.offering.billed == "hours":
             return []
-        shares = self.practice.milestones
+        shares = self.offering.milestones or self.practice.milestones
         return list(zip(accumulate(shares.values()), shares, shares.values(), strict=True))
+
+
+def study(project: Project, account: str) -> Story:
+    """Look into a project by the hour first, if its offering says so; tell whether it goes on."""
+    plan, world, bench = project.offering.study, project.world, project.bench
+    if plan is None:
+        return True
+    request, (low, high) = f"{project.identity}-study", plan.hours
+    left = QUARTERS * project.agent.chance.integer("study", low=low, high=high)
+    gives_up_on = world.today + project.practice.client_waits_days
+    team = yield bench.ask(
+        request, {plan.role: 1}, priority=project.offering.priority, gives_up_on=gives_up_on
+    )
+    if not team:
+        return False
+    yield from until_monday(world)
+    while left:
+        yield world.wait(FRIDAY)
+        for person in team:
+            quarters = min(week_of(project.practice, person, world.today), left)
+            hours = Decimal(quarters) / QUARTERS
+            fact = HoursWorked(request, plan.offering, person.identity, person.role, hours)
+            world.record(project.agent, account, fact)
+            left -= quarters
+        if left:
+            yield world.wait(WEEK - FRIDAY)
+    bench.release(team)
+    return project.agent.chance.bernoulli("study goes on", p=plan.goes_on)
 
 
 class Retention:

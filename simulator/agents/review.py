@@ -183,7 +183,8 @@ def consider_more(account: Account) -> Iterator[Act]:
     """Add another product, once the first one is paid for."""
     if account.is_settled:
         for key, product in account.habits.products.items():
-            if product.attaches and key not in account.known:
+            is_sold = product.attaches and account.world.month >= product.sold_from
+            if is_sold and key not in account.known:
                 draw = account.agent.chance.uniform(f"attaches {key}", account.world.month)
                 day = day_of(account.world, draw, product.attaches)
                 if day is not None:

@@ -14,7 +14,7 @@ NEVER = 10**9
 
 
 class Holding:
-    """One subscription: whose it is, on which plan, since when (of the subscription) and until before when."""
+    """One subscription: whose it is, on which plan, since which day and until before which."""
 
     __slots__ = ("account", "ends", "plan", "since", "subscription")
 

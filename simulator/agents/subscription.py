@@ -5,7 +5,7 @@ from math import exp
 from simulator.agents import decision
 from simulator.agents.market import Market
 from simulator.chance import Stream
-from simulator.quote import SEATS, Quote
+from simulator.quote import SEATS, Quote, Stop
 
 NEVER = 10**9
 """The last day of a subscription that nobody has cancelled."""
@@ -83,12 +83,11 @@ class Subscription:
         world, today = self.world, self.world.today
         last = world.month_start(world.month + 1)
         for meter, level in self.use().items():
-            use, limit = self.product.uses[meter], self.limit(self.plan, meter)
-            ramped = level * decision.ramp(today - self.started, last - self.started, use.ramp_days)
-            used = ramped if limit is None else min(ramped, limit)
+            use, stop = self.product.uses[meter], self.stop(self.plan, meter)
+            used = level * decision.ramp(today - self.started, last - self.started, use.ramp_days)
             days = 1.0 if world.book.meters[meter].is_level else decision.DAYS_A_MONTH
             flow, every = self._flows[meter], use.free_days if self.is_free else use.days
-            world.traffic.set(flow, mean=used / days, every=every, day=today)
+            world.traffic.set(flow, mean=used / days, every=every, day=today, stop=stop)
             if self.ends < last:
                 world.traffic.set(flow, mean=0.0, day=max(today, self.ends))
 
@@ -131,11 +130,18 @@ class Subscription:
         return float(self.quotes.fee(self.plan, day, seats=self.seats, billing=self.billing, add_ons=extras))
 
     def limit(self, plan: str, meter: str) -> float | None:
-        """Return the hard limit of a plan on a meter or on seats, if it has one."""
+        """Return how much of a meter, or how many seats, fit into a plan, if not any number."""
         known = self.product.limits.get(plan, {}).get(meter)
         if known is not None:
             return known
-        return self.quotes.limit(plan, meter, self.world.date())
+        return self.quotes.limit(plan, meter, self.world.date(), seats=self.seats)
+
+    def stop(self, plan: str, meter: str) -> Stop | None:
+        """Return where a plan stops to serve a meter, if it does."""
+        known = self.product.limits.get(plan, {}).get(meter)
+        if known is not None:
+            return Stop(known)
+        return self.quotes.stop(plan, meter, self.world.date(), seats=self.seats)
 
     def pressure(self) -> float:
         """Return the largest share of an allowance or limit that is used; 0 where there is none."""

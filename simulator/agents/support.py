@@ -1,4 +1,4 @@
-"""Support: tickets of every severity, clients who pay for support alone, and packs that are bought and drawn down.
+"""Support: tickets of every severity, clients who pay for support alone, and packs that are drawn down.
 
 Who holds a plan opens tickets under it, some companies many more than others. Some hold a support plan and
 nothing else. Others buy packs of incidents or hours, and what they do not ask for until a pack expires is

@@ -62,17 +62,39 @@ class Offer(Record):
 
 
 class Course(Record):
-    """A course: its formats, how long it takes, who gives it up each week, and the exam it leads to."""
+    """A course: its formats, how long it takes, who gives it up each week, and the exam it leads to.
+
+    Of those who do not give up a share `hurries`, and is done after `hurried_weeks`.
+    """
 
     formats: Annotated[dict[Key, Offer], Field(min_length=1)]
     weeks: Annotated[int, Field(ge=1, le=104)] = 1
+    hurries: Share = 0.0
+    hurried_weeks: Annotated[int, Field(ge=1, le=104)] = 1
     gives_up_early: Share = 0.05
     gives_up_late: Share = 0.02
     exam: str = ""
 
 
+class CrossSale(Record):
+    """The share that enrols some people in a course, after `days` on average.
+
+    Of customers who are new to a plan, or of those who have passed an exam.
+    """
+
+    course: Key
+    format: Key
+    share: Share
+    people: Group = (1, 1)
+    days: Days = 45.0
+
+
 class Exam(Record):
-    """An exam: who sits it, how it goes, how long a certificate lasts, and where it leads."""
+    """An exam: who sits it, how it goes, how long a certificate lasts, and where it leads.
+
+    Who passes may go for the exam `leads_to`, or enrol in a course for the certified, `attends`. Who renews
+    a certificate sits again `renews_before_days` before it ends.
+    """
 
     sits: Share = 0.5
     sits_after_days: Days = 35.0
@@ -85,20 +107,12 @@ class Exam(Record):
     retakes_after_days: Group = (14, 30)
     valid_months: Some = 24
     renews: Share = 0.5
+    renews_before_days: Annotated[int, Field(ge=0, le=180)] = 0
     passes_renewal: Share = 0.9
     leads_to: str = ""
     leads: Share = 0.0
     leads_after_months: Some = 12
-
-
-class CrossSale(Record):
-    """The share of a plan's new customers who enrol some people, after `days` on average."""
-
-    course: Key
-    format: Key
-    share: Share
-    people: Group = (1, 1)
-    days: Days = 45.0
+    attends: CrossSale | None = None
 
 
 class Trainees(Record):
@@ -129,10 +143,11 @@ class Trainees(Record):
         for key, exam in [(key, exam.leads_to) for key, exam in self.exams.items()]:
             if exam and exam not in self.exams:
                 raise ValueError(f"{key}: no exam {exam!r}; {did_you_mean(exam, self.exams)}")
-        for plan, sale in self.cross_sales.items():
+        attends = {key: exam.attends for key, exam in self.exams.items() if exam.attends is not None}
+        for place, sale in [*self.cross_sales.items(), *attends.items()]:
             if sale.course not in self.courses:
                 remedy = did_you_mean(sale.course, self.courses)
-                raise ValueError(f"{plan}: no course {sale.course!r}; {remedy}")
+                raise ValueError(f"{place}: no course {sale.course!r}; {remedy}")
         return self
 
     def keys(self, book: PriceBook) -> Iterator[Problem]:
@@ -145,6 +160,9 @@ class Trainees(Record):
                 yield from missing(book, "exam.sat", f"exams.{key}", exam=key, kind=kind)
             for item in exam.prepares:
                 yield from missing(book, "order.placed", f"exams.{key}.prepares", item=item)
+            if exam.attends is not None:
+                form, place = exam.attends.format, f"exams.{key}.attends"
+                yield from missing(book, "course.enrolled", place, course=exam.attends.course, format=form)
         for plan, sale in self.cross_sales.items():
             place = f"cross_sales.{plan}"
             if plan not in book.plans:
@@ -252,8 +270,17 @@ class Party:
         low, high = people
         count = low if low == high else self.chance.integer("people", low=low, high=high)
         self.record(CourseEnrolled(key, form, count))
-        yield self.world.wait(WEEK * course.weeks)
         finished = [n for n in range(count) if self.chance.bernoulli("endures", n, p=endures(course))]
+        quick = [n for n in finished if self.chance.bernoulli("hurries", n, p=course.hurries)]
+        if quick and course.hurried_weeks < course.weeks:
+            self.world.start(self.agent, self.finish(key, form, quick, course.hurried_weeks))
+            finished = [n for n in finished if n not in quick]
+        yield from self.finish(key, form, finished, course.weeks)
+
+    def finish(self, key: str, form: str, finished: Sequence[int], weeks: int) -> Story:
+        """Be done with a course after some weeks, and sit its exam if one wants to."""
+        course = self.settings.courses[key]
+        yield self.world.wait(WEEK * weeks)
         if finished:
             self.record(CourseCompleted(key, form, len(finished)))
         if course.exam:
@@ -280,6 +307,12 @@ class Party:
             yield self.world.wait(self.chance.integer(f"{key} again", time, low=low, high=high))
             passed = self.sit(key, "retake", person, attempt)
         if passed:
+            attends = exam.attends
+            if attends is not None and self.chance.bernoulli(f"{key} attends", person, p=attends.share):
+                days = 1 + round(self.chance.exponential(f"{key} attends after", person, mean=attends.days))
+                self.world.start(
+                    self.agent, self.study(attends.course, attends.format, attends.people, after=days)
+                )
             if exam.leads_to and self.chance.bernoulli(f"{key} leads", person, p=exam.leads):
                 self.world.start(self.agent, self.rise(exam, person))
             yield from self.keep(key, person)
@@ -296,7 +329,7 @@ class Party:
             ends_on = self.world.day_of(add_months(self.world.date(), exam.valid_months))
             if ends_on >= self.world.month_start(self.world.scenario.months):
                 return
-            yield self.world.on(ends_on)
+            yield self.world.on(ends_on - exam.renews_before_days)
             if not self.chance.bernoulli(f"{key} renews", person * TRIES + time, p=exam.renews):
                 return
             if not self.sit(key, "recertification", person, time):

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from simulator.plan.thing import Thing
 from billing.price import CATALOG
 from billing.yearly import TERM_MONTHS
 from metering.document import Problem, did_you_mean
 from metering.period import Period, months_between
+from simulator.plan.thing import Thing
 
 PRICE_PLACES = 9
 """How many decimals a price of a price book has at most."""
@@ -91,7 +91,7 @@ def _span_problems(counted: Counted, span: Span, where: str) -> Iterator[Problem
     is_whole = thing.is_held or thing.cadence == "piece" or thing.happens == "devices.shipped"
     if is_whole and span.count % 1:
         message = f"there are {span.count:f} of it, and a part of one cannot be sold"
-        yield Problem(where, message, "count whole ones, or make it cadence = \"unit\"")
+        yield Problem(where, message, 'count whole ones, or make it cadence = "unit"')
     if thing.cadence == "piece" and span.count > PIECES_MAX:
         message = f"there are {span.count:,} pieces, an event each; {PIECES_MAX:,} is the most"
         yield Problem(where, message, 'make it cadence = "unit"')

@@ -7,7 +7,6 @@ morning and subscribes at nine, so that whatever it does at noon of the same day
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
-from itertools import groupby
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -51,7 +50,9 @@ class Happened(NamedTuple):
 class Company:
     """The customers of a plan's things, and everything that happens to them."""
 
-    def __init__(self, things: Sequence[Counted], *, whole: Period, currency: str, minor_unit: Decimal) -> None:
+    def __init__(
+        self, things: Sequence[Counted], *, whole: Period, currency: str, minor_unit: Decimal
+    ) -> None:
         self.things = things
         self.whole = whole
         self.currency = currency

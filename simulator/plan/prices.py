@@ -41,7 +41,9 @@ UNDER_SUBSCRIPTION = ("usage.recorded", "devices.shipped", "partner_revenue.repo
 """What happens under a subscription of the buyer; all else its account does."""
 
 
-def book_of(name: str, currency: str, things: Sequence[Counted], sources: Mapping[str, str]) -> dict[str, Any]:
+def book_of(
+    name: str, currency: str, things: Sequence[Counted], sources: Mapping[str, str]
+) -> dict[str, Any]:
     """Return the price book of a plan's things as data of TOML."""
     sold = [counted for counted in things if counted.thing.cadence != "cost" and counted.spans]
     plans = {counted.key: _plan(counted) for counted in sold if counted.thing.is_held}

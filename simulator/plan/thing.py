@@ -48,6 +48,7 @@ class Thing(BaseModel):
     count: Number
     price: Number = Decimal(1)
     months: Number | None = None
+    periods: tuple[str, ...] = ()
     stream: Key | None = None
     segment: str = ""
     event: str = ""

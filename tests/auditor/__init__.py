@@ -61,10 +61,10 @@ def audit(events: list[Event], book: PriceBook, months: list[Period]) -> Audit:
             years, paid = yearly(name, days, book)
             recurring = [*years, *monthly(name, days, book, months)]
             own = [*recurring, *once(name, days, book), *used_up(name, days, book, months, usage)]
-            own += taken_or_paid(name, days, book, months, own)
             own += [*entitlement.discounts(own, coverage, lives, book)]
             own += [line for one in recurring for line in discounts(one, days, book)]
             own += refunds(name, book, months, [*own], each)
+            own += taken_or_paid(name, days, book, months, [*own])
             lines += [*own, *true_ups(name, days, book, months, own)]
             mrr |= committed(name, days, book, months, paid)
         return Audit(

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from billing.price_book import PriceBook
 from billing.rule import Refund
-from metering.period import Period
+from metering.period import Period, add_months
 from tests.auditor.life import Bit
 from tests.auditor.line import Line, first
 from tests.auditor.price import ZERO, cents, twelve
@@ -17,7 +17,10 @@ from tests.auditor.price import ZERO, cents, twelve
 def refunds(
     name: str, book: PriceBook, months: list[Period], lines: list[Line], bits: list[Bit]
 ) -> Iterator[Line]:
-    """What one subscription gets back, month by month, rule by rule in the order of the book."""
+    """What one subscription gets back, month by month, rule by rule in the order of the book.
+
+    Our reading: the service period of a refund is the month in which the guarantee was missed.
+    """
     given: dict[tuple[tuple[str, ...], str, date | None], Decimal] = defaultdict(Decimal)
     for month in (period.starts_on for period in months):
         for refund in book.refunds.values():
@@ -30,11 +33,20 @@ def refunds(
                 amount = cents(exact, book)
                 if fees and amount > 0:
                     given[spent] += amount
-                    line = next(line for price in refund.prices for line in fees if line.price == price)
+                    line = named_for(fees, refund)
                     dimensions = json.dumps({refund.by: value}, separators=(",", ":")) if refund.by else ""
-                    yield line._replace(
-                        month=month, kind="refund", amount=-amount, dimensions=dimensions, quantity=misses
-                    )
+                    place = line.account, month, name, line.plan, line.price, "refund"
+                    span = month, add_months(month, 1)
+                    yield Line(*place, *span, dimensions, line.stream, -amount, misses)
+
+
+def named_for(fees: list[Line], refund: Refund) -> Line:
+    """The line whose price a refund names. Our reading: of that price the newest, of two plans the first."""
+    found = [line for line in fees if line.amount]
+    rank = refund.prices.index(min((line.price for line in found), key=refund.prices.index))
+    found = [line for line in found if line.price == refund.prices[rank]]
+    newest = max(line.month for line in found)
+    return min((line for line in found if line.month == newest), key=lambda line: line.plan)
 
 
 def missed(refund: Refund, name: str, month: date, bits: list[Bit]) -> dict[str, Decimal]:

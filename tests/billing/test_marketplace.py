@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from analytics.metrics import monthly, monthly_by
 from tests.ledgers import Tables, closed, expected, posted, rows
 
 BOOK = """
@@ -218,6 +219,26 @@ def test_a_payout_of_several_streams_is_taken_off_each(tmp_path: Path) -> None:
         sue  2  revenue          ann  models       INV-2026-01-ann  1  7.01
         sue  3  revenue          ann  marketplace  INV-2026-01-ann  2  14.01
     """) == entry(closed(tmp_path, BOOK, SIGNED + told, 1))
+
+
+NET_AND_GROSS = [  # book; revenue, payouts, net_revenue; of the stream and of the plan of the sale: revenue
+    (BOOK, (299, 800, 299), 299, 200),
+    (GROSS, (1099, 800, 299), 1099, 1000),
+]
+
+
+@pytest.mark.parametrize(("text", "whole", "of_stream", "of_plan"), NET_AND_GROSS, ids=["net", "gross"])
+def test_metrics_take_a_share_off_once(
+    tmp_path: Path, text: str, whole: tuple[int, ...], of_stream: int, of_plan: int
+) -> None:
+    """Net or gross, net revenue is the same: 200 of the sale and 99 of the seller's plan."""
+    con = posted(closed(tmp_path, text, SIGNED + SALE.replace("01-02", "01-01"), 1))
+    (month,) = monthly(con).to_dicts()
+    streams, plans = monthly_by(con, "stream"), monthly_by(con, "plan")
+
+    assert whole == (month["revenue"], month["payouts"], month["net_revenue"])
+    assert [("marketplace", of_stream)] == streams.filter(pl.col("revenue") != 0)["stream", "revenue"].rows()
+    assert of_plan == plans.filter(pl.col("plan") == "catalog")["revenue"].item()
 
 
 def market(seed: int) -> str:

@@ -1,11 +1,10 @@
 """Refunds: what is given back of fees when a guarantee was missed, and never more than the cap."""
 
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from tests.ledgers import closed, expected, lines, metered
+from tests.ledgers import expected, lines, metered
 
 BOOK = """
     [meters.milestones]
@@ -172,8 +171,7 @@ REFUNDS = {  # what is told; months; the facts; month, subscription, price, stre
         2026-02-04  a  outcome.measured      uptime false subscription=s
         """,
         """
-        2026-01  s  base  subscriptions  1  -30.00
-        2026-01  s  base  subscriptions  2  -45.00
+        2026-01  s  base  subscriptions  3  -75.00
         2026-02  s  base  subscriptions  2  -60.00
         """,
     ),
@@ -187,13 +185,14 @@ REFUNDS = {  # what is told; months; the facts; month, subscription, price, stre
         """,
         "2026-01  s  base  subscriptions  2  -60.00",
     ),
-    "a miss in a trial gives nothing back": (
-        1,
+    "a trial pays no fees that could be given back": (  # in February 300 x 25/28 = 267.86
+        2,
         """
-        2026-01-01  a  subscription.started  s pro trial_days=10
-        2026-01-05  a  outcome.measured      uptime false subscription=s
+        2026-01-05  a  subscription.started  s pro trial_days=30
+        2026-01-06  a  outcome.measured      uptime false subscription=s
+        2026-02-07  a  outcome.measured      uptime false subscription=s
         """,
-        "",
+        "2026-02  s  base  subscriptions  1  -26.79",
     ),
 }
 

@@ -24,7 +24,7 @@ DBGPT, GGML = Quotes(book("dbgpt")), Quotes(book("ggml"))
         ("enterprise", {"seats": 1}, "4166.67", "0"),  # never less than the commitment, D:192
         ("payg-starter", {"use": {"api_calls": 100_000}}, "0", "1000"),  # D:248
         ("managed-professional", {"use": {"storage_gb": 80, "compute_cores": 10}}, "799", "345"),  # D:311
-        ("white-label-license", {}, "3333.33", "0"),  # what is paid once is no part of a month
+        ("white-label-license", {}, "20833.33", "0"),  # $250,000 in its first year, D:1125
     ],
 )  # fmt: skip
 def test_a_quote_is_what_a_month_costs(plan: str, asked: dict[str, object], fee: str, usage: str) -> None:

@@ -3,12 +3,14 @@
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 import polars as pl
 import pytest
 
+from billing.rule import Refund
 from simulator.__main__ import answer
 from simulator.verification import CHECKS, Evidence, evidence_of, verify
 from tests.simulator import toy
@@ -59,6 +61,16 @@ TAMPERED = {
         "update payouts set amount = amount + 0.01",
         "delete from payouts where month = '2026-02-01'",
     ],
+    "refunds": [
+        """insert into invoice_lines select * replace ('refund' as kind, -0.26 * amount as amount)
+        from invoice_lines where price = 'seats' and invoice = 'INV-2026-03-acme'""",
+        "update invoice_lines set kind = 'refund', amount = -amount where price = 'seats'",
+    ],
+    "shares": [
+        "update payouts set revenue = 'net'",
+        "update postings set ledger_account = 'revenue' where ledger_account = 'partner_share'",
+        "delete from postings where ledger_account = 'partner_share'",
+    ],
     "payable": ["delete from postings where entry like 'SETTLED-%'"],
     "revenue": [
         "update postings set amount = amount * 2 where ledger_account = 'revenue'",
@@ -85,6 +97,9 @@ TAMPERED = {
 }
 """What is done to a copy of the ledger, by the check that has to notice."""
 
+UPTIME = Refund(meter="calls", prices=("seats",), share=Decimal("0.1"), cap=Decimal("0.25"))
+"""A guarantee that the toy's book does not give: the run has no refunds, and none is wrong."""
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -105,9 +120,11 @@ def writable(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ev
     place = Path(shutil.copytree(run, tmp_path_factory.mktemp("writable") / "toy"))
     found = evidence_of(place)
     assert found.ledger is not None
+    assert found.book is not None
     found.ledger.close()
+    guaranteed = found.book.model_copy(update={"refunds": {"uptime": UPTIME}})
     with duckdb.connect(str(place / "ledger.duckdb")) as ledger:
-        yield found._replace(ledger=ledger)
+        yield found._replace(ledger=ledger, book=guaranteed)
 
 
 @pytest.fixture
@@ -245,7 +262,7 @@ def test_the_file_that_was_changed_is_named(copy: Path, capsys: pytest.CaptureFi
     shown = capsys.readouterr().out
     assert "✗ files" in shown
     assert "prices.toml was changed" in shown
-    assert "1 of 22 checks fail: files" in shown
+    assert f"1 of {len(CHECKS)} checks fail: files" in shown
 
 
 def test_verdicts_can_be_read_by_programs(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,88 @@
+"""Days: usage by the day, for the few subscriptions and meters of which months are not enough.
+
+A limit by the day, or a grant that begins or ends within a month, has to know on which days something was
+used. All other usage stays in months.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from itertools import pairwise
+
+import polars as pl
+
+from billing.limit import looks_at_days
+from billing.money import EXACTLY, over
+from billing.price_book import PriceBook
+from metering.frame import empty
+from metering.period import Period
+from metering.usage import DAY_SCHEMA
+
+WANTED_SCHEMA = pl.Schema({"subject": pl.String(), "meter": pl.String()})
+"""Whose usage of which meter has to be known by the day."""
+
+_KEYS = ["month", "subscription", "phase_no", "meter", "dimensions"]
+
+
+def wanted(phases: pl.DataFrame, book: PriceBook, entitled: Iterable[tuple[str, str]]) -> pl.DataFrame:
+    """Return what has to be known by the day (`WANTED_SCHEMA`), in no order.
+
+    `phases` are those of the months at hand; `entitled` names each (account, meter) with a grant.
+    """
+    limits = pl.DataFrame(looks_at_days(book), schema={"plan": pl.String, "meter": pl.String}, orient="row")
+    grants = pl.DataFrame(list(entitled), schema={"account": pl.String, "meter": pl.String}, orient="row")
+    paid = phases.filter(~pl.col("trial")).rename({"subscription": "subject"})
+    found = [paid.join(frame, on=frame.columns[0]) for frame in (limits, grants) if len(frame)]
+    if not found:
+        return empty(WANTED_SCHEMA)
+    return pl.concat(frame.select(WANTED_SCHEMA.names()) for frame in found).unique()
+
+
+def with_days(usage: pl.DataFrame, days: pl.DataFrame, phases: pl.DataFrame) -> pl.DataFrame:
+    """Put days (`DAY_SCHEMA`) in the place of the months that they make up, as column `day`.
+
+    Raises AssertionError where the days of a month do not make it up.
+    """
+    usage = usage.with_columns(day=pl.lit(None, pl.Date), step=pl.lit(0))
+    if not len(days):
+        return usage
+    found = days.rename({"subject": "subscription"}).with_columns(month=pl.col("day").dt.truncate("1mo"))
+    lives = phases.select("subscription", "phase_no", "starts_on", "ends_on")
+    known = found.join(lives, on="subscription").filter(
+        pl.col("day") >= pl.col("starts_on"),
+        pl.col("ends_on").is_null() | (pl.col("day") < pl.col("ends_on")),
+    )
+    finer = usage.drop("day", "quantity").join(known.select(*_KEYS, "day", "quantity"), on=_KEYS)
+    finer = finer.select(usage.columns)
+    coarser = usage.join(finer, on=_KEYS, how="semi")
+    whole, parts = coarser["quantity"].sum(), finer["quantity"].sum()
+    assert whole == parts, f"usage of {whole} in months is {parts} by the day"
+    return pl.concat([usage.join(finer, on=_KEYS, how="anti"), finer])
+
+
+def spread(
+    measured: pl.DataFrame, wanted: pl.DataFrame, phases: pl.DataFrame, period: Period
+) -> pl.DataFrame:
+    """Spread usage that has to be known by the day evenly over the days on which its phase lives."""
+    lives = {
+        (row["subscription"], row["phase_no"]): (
+            max(row["starts_on"], period.starts_on),
+            min(row["ends_on"] or period.ends_on, period.ends_on),
+        )
+        for row in phases.iter_rows(named=True)
+    }
+    rows = []
+    some = measured.filter(pl.col("month") == period.starts_on).join(
+        wanted, on=["subject", "meter"], how="semi"
+    )
+    for row in some.iter_rows(named=True):
+        first, end = lives[row["subject"], row["phase_no"]]
+        for day, part in enumerate(_parts(row["quantity"], (end - first).days)):
+            on = first.fromordinal(first.toordinal() + day)
+            rows.append((row["subject"], row["meter"], row["dimensions"], on, part))
+    return pl.DataFrame(rows, schema=DAY_SCHEMA, orient="row")
+
+
+def _parts(quantity: Decimal, days: int) -> list[Decimal]:
+    """Part a quantity into as many equal parts, but for the last digit."""
+    bounds = [over(EXACTLY.multiply(quantity, Decimal(day)), days) for day in range(days + 1)]
+    return [EXACTLY.subtract(after, before) for before, after in pairwise(bounds)]

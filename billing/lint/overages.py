@@ -1,0 +1,143 @@
+"""Overages: one more unit of the same meter, in one plan and in another."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import NamedTuple
+
+from billing.lint.content import Pair
+from billing.lint.curve import slope_of
+from billing.lint.finding import Finding, Purchase, figure
+from billing.lint.plans import Menu
+from billing.lint.purchase import Order, Use, counts, of_plan, of_rate, unit_of
+from billing.money import ZERO
+from billing.price import Price
+
+MULTIPLE = 5
+"""From how many times as much one more unit is suspicious in a plan that gives no more. Without a fee a unit may
+cost more, as it carries the fixed cost that others pay by their fee; several times as much is an inversion."""
+
+
+class Marginal(NamedTuple):
+    """What one more unit costs in a plan once its allowance is used up, and the price that says so."""
+
+    key: str
+    price: Price
+    unit_price: Decimal
+
+
+def inversions(menu: Menu) -> Iterator[Finding]:
+    """Find meters of which one more unit costs more in the higher plan, or several times as much in the other."""
+    found = []
+    for pair in menu.pairs:
+        for name in menu.shared(pair):
+            if isinstance(name, Use):
+                lower, higher = (_marginal(menu, key, name) for key in (pair.lower, pair.higher))
+                if lower and higher:
+                    found.append((pair, name, lower, higher))
+    for pair, name, lower, higher in found:
+        if pair.more and higher.unit_price > lower.unit_price > 0:
+            yield _inverted(menu, pair, name, lower, higher)
+    for pair, name, lower, higher in _widest(found):
+        yield _multiple(menu, pair, name, lower, higher)
+
+
+def _marginal(menu: Menu, key: str, name: Use) -> Marginal | None:
+    prices = [price for price in menu.book.plans[key].prices.values() if counts(price, name)]
+    if len(prices) != 1:
+        return None
+    return Marginal(key, prices[0], slope_of(prices[0]))
+
+
+Found = tuple[Pair, Use, Marginal, Marginal]
+
+
+def _widest(found: list[Found]) -> Iterator[Found]:
+    """Yield for each plan and meter the pair in which one more unit is the greatest multiple."""
+    by_plan: dict[tuple[str, Use], list[Found]] = {}
+    for item in found:
+        _, name, lower, higher = item
+        if higher.unit_price and lower.unit_price >= MULTIPLE * higher.unit_price:
+            by_plan.setdefault((lower.key, name), []).append(item)
+    for items in by_plan.values():
+        yield min(items, key=lambda item: (item[3].unit_price, item[3].key))
+
+
+def _inverted(menu: Menu, pair: Pair, name: Use, lower: Marginal, higher: Marginal) -> Finding:
+    unit = unit_of(menu.book, name)
+    size = max(price.package_size or Decimal(1) for price in (lower.price, higher.price))
+    dear, cheap = (_beyond(menu, item, unit, size) for item in (higher, lower))
+    return Finding(
+        "overage-inversion", "warning", _place(higher), f"{lower.key} {unit}",
+        f"{figure(size)} {unit} above the allowance cost {figure(dear.amount)} in {pair.higher!r}, which gives more"
+        f" ({', '.join(pair.more)}), and {figure(cheap.amount)} in {pair.lower!r}",
+        f"do not charge more for overage in {pair.higher!r} than in {pair.lower!r}", (dear, cheap),
+    )  # fmt: skip
+
+
+def _beyond(menu: Menu, item: Marginal, unit: str, size: Decimal) -> Purchase:
+    """Return the purchase of so many units, as a price alone, above the allowance."""
+    name = f"{menu.book.plans[item.key].name}: {unit}"
+    return of_rate(menu.book, name, item.price, item.price.allowance + size, item.price.allowance)
+
+
+def _multiple(menu: Menu, pair: Pair, name: Use, lower: Marginal, higher: Marginal) -> Finding:
+    unit = unit_of(menu.book, name)
+    times = lower.unit_price / higher.unit_price
+    quantity = max(higher.price.allowance, lower.price.allowance)
+    if not quantity or quantity > (pair.less.most[name] or quantity):
+        quantity = pair.less.most[name] or Decimal(1)
+    if lower.price.allowance:  # both include something: what comes above it tells them apart
+        quantity += max(price.package_size or Decimal(1000) for price in (lower.price, higher.price))
+    purchases = tuple(
+        of_plan(menu.book, Order(item.key, menu.book.plans[item.key].seats.minimum, months=1,
+                                 usage={name: quantity}), menu.day)
+        for item in (lower, higher)
+    )  # fmt: skip
+    return Finding(
+        "overage-inversion", "warning", _place(lower), unit,
+        f"one more of {unit} costs {figure(lower.unit_price)} in {pair.lower!r}, {_rounded(times)} times the"
+        f" {figure(higher.unit_price)} in {pair.higher!r}, which gives as much",
+        f"bring the two nearer to each other than {MULTIPLE} times", purchases,
+    )  # fmt: skip
+
+
+def _place(item: Marginal) -> str:
+    return f"plans.{item.key}"
+
+
+def _rounded(times: Decimal) -> str:
+    return figure(times.quantize(Decimal("0.1")))
+
+
+def growth(menu: Menu) -> Iterator[Finding]:
+    """Find plans that cost more, once grown by overage to what the next plan includes, than that plan."""
+    for lower in dict.fromkeys(pair.lower for pair in menu.pairs):
+        grown = [item for pair in menu.pairs if pair.lower == lower and pair.more for item in _grown(menu, pair)]
+        if grown:
+            yield min(grown, key=lambda finding: finding.purchases[1].amount)
+
+
+def _grown(menu: Menu, pair: Pair) -> Iterator[Finding]:
+    """Yield a finding where the higher plan with all it includes costs less than the lower one grown to that."""
+    usage = {}
+    for use, quantity in pair.much.included.items():
+        most = pair.less.most.get(use, ZERO)
+        usage[use] = quantity if most is None else min(quantity, most)
+    sold = [use for use, quantity in usage.items() if quantity > pair.less.included.get(use, ZERO)]
+    if not sold or menu.dominated(pair):
+        return
+    orders = [Order(key, menu.book.plans[key].seats.minimum, usage=usage) for key in (pair.lower, pair.higher)]
+    if not any(price.cadence != "billing" for order in orders
+               for price in menu.book.plans[order.plan].prices.values()):  # fmt: skip
+        orders = [order._replace(months=1) for order in orders]
+    if any(menu.book.plans[order.plan].commitment for order in orders):
+        orders = [order._replace(months=12) for order in orders]
+    dear, cheap = (of_plan(menu.book, order, menu.day) for order in orders)
+    if dear.amount > cheap.amount:
+        told = " and ".join(f"{figure(usage[use])} {unit_of(menu.book, use)}" for use in sold)
+        yield Finding(
+            "growth", "warning", f"plans.{pair.lower}", pair.higher,
+            f"{pair.lower!r} grown to {told} costs {figure(dear.amount)}, and {pair.higher!r}, which includes that,"
+            f" {figure(cheap.amount)}",
+            f"limit what {pair.lower!r} sells above its allowance, or lower its overage", (dear, cheap),
+        )  # fmt: skip
