@@ -162,6 +162,9 @@ class Measure(BaseModel):
         return " of ".join([self.measure, *asked])
 
 
+Ledger = Measure | str
+"""What of a ledger a figure is: a measure, or a question in SQL."""
+
 METRIC_NAMES = tuple(name for name in METRICS if name in YEARLY and name not in MEASURES)
 """The metrics of a year that are measures too; those of the same name are a measure of any period."""
 
@@ -179,7 +182,7 @@ class Gauge:
         assert len(months), "the ledger has closed no month"
         return months[0], add_months(months[-1], 1)
 
-    def value(self, asked: "Measure | str", first: date, until: date, place: str = "") -> Decimal | None:
+    def value(self, asked: Ledger, first: date, until: date, place: str = "") -> Decimal | None:
         """Return the number for a period from its first day up to `until`, None where there is none.
 
         Raises Problems where SQL cannot be answered, or says more or less than one number.
@@ -188,7 +191,8 @@ class Gauge:
             return self._answer(asked, first, until, place)
         if asked.measure in METRIC_NAMES:
             return self._metric(asked.measure, first, until)
-        query, values = MEASURES[asked.measure].query, {"first": first, "until": until}
+        query = MEASURES[asked.measure].query
+        values: dict[str, Any] = {"first": first, "until": until}
         for number, (column, words) in enumerate(asked.parts()):
             names = {f"part_{number}_{index}": word for index, word in enumerate(words)}
             query += f" and {column} in ({', '.join(f'${name}' for name in names)})"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import duckdb
 import polars as pl
 
-from billing import adjustments, invoice, rating, refund
+from billing import adjustments, commitment, invoice, rating, refund
 from billing.coverage import cover
 from billing.day import wanted
 from billing.lines import slices
@@ -37,7 +37,7 @@ class Carried:
     subscriptions: Subscriptions = field(default_factory=Subscriptions)
     windows: pl.DataFrame = field(default_factory=lambda: empty(rating.CARRIED_SCHEMA))
     refunds: refund.Known = field(default_factory=refund.nothing)
-    billed: pl.DataFrame = field(default_factory=lambda: empty(adjustments.BILLED_SCHEMA))
+    commitments: commitment.Known = field(default_factory=commitment.nothing)
     yearly: dict[str, list[Value]] = field(default_factory=dict)
 
 
@@ -113,10 +113,10 @@ def bill_measured(
     lines = pl.concat([lines, less])
     back, refunds = refund.refunds(lines, usage, book, carried.refunds)
     lines = pl.concat([lines, adjustments.rounded(back, book)])
-    more, billed = adjustments.true_ups(
-        lines, parts, book, phases=phases, periods=periods, billed=carried.billed
+    more, commitments = commitment.true_ups(
+        lines, parts, book, phases=phases, periods=periods, known=carried.commitments
     )
-    lines = pl.concat([lines, adjustments.rounded(more, book)])
+    lines = pl.concat([lines, more])
     lines = invoice.number_lines(lines if keep_free else invoice.owed(lines), book)
     return Billed(
         measured,
@@ -126,7 +126,7 @@ def bill_measured(
         lines,
         invoice.invoices(lines, book),
         pl.concat([paid_monthly.values, yearly_value(walk, periods)]),
-        replace(carried, windows=rated.carried, refunds=refunds, billed=billed, yearly=walk.values),
+        replace(carried, windows=rated.carried, refunds=refunds, commitments=commitments, yearly=walk.values),
     )
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from billing.commitment import least
 from billing.lines import months_of, months_since
 from billing.money import EXACT, over, times
 from billing.price_book import PriceBook
@@ -57,9 +58,10 @@ def held_at_month_ends(slices: pl.DataFrame, values: pl.DataFrame, book: PriceBo
         found = found.with_columns(amount=pl.when(applies).then(net).otherwise("amount"))
     for key, plan in book.plans.items():
         if plan.commitment:
-            floor = over(plan.commitment.in_year(0), 12)
-            least = pl.max_horizontal("amount", pl.lit(floor, EXACT))
-            found = found.with_columns(amount=pl.when(pl.col("plan") == key).then(least).otherwise("amount"))
+            year_no = months_since(pl.col("anchor_on"), pl.col("month")) // 12
+            floor = least([over(amount, 12) for amount in plan.commitment.amount], year_no)
+            most = pl.max_horizontal("amount", floor)
+            found = found.with_columns(amount=pl.when(pl.col("plan") == key).then(most).otherwise("amount"))
     return shaped(found.filter(pl.col("amount") > 0), HELD_SCHEMA)
 
 

@@ -147,7 +147,7 @@ def _earned(
     shares: pl.DataFrame, agreement: Agreement, book: PriceBook, phases: pl.DataFrame
 ) -> pl.DataFrame:
     """Add what each window earns in each month, rounded once, as `earned`."""
-    rates = [(agreement, pl.lit(value=True))]
+    rates: list[tuple[Rate, pl.Expr]] = [(agreement, pl.lit(value=True))]
     if agreement.by_plan:
         shares = shares.join(_plans(shares, agreement, phases), on=["partner", "month"], how="left")
         rates += [

@@ -16,7 +16,7 @@ from metering.document import problem
 NAME = "manifest.json"
 """The file's name: a directory without it is no run, or one that is not finished."""
 
-SCENARIO, PRICES, LOG, LEDGER = "scenario.toml", "prices.toml", "log", "ledger.duckdb"
+SCENARIO, PLAN, PRICES, LOG, LEDGER = "scenario.toml", "plan.toml", "prices.toml", "log", "ledger.duckdb"
 """What the other parts of a run are called."""
 
 KIND = "saasim run"

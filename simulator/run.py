@@ -1,9 +1,9 @@
 """A run: agents live, the month is billed, agents hear their invoices; then all is closed and published.
 
-`live` is the loop; `simulate` puts it, and `replay` a replay, into a directory of its own:
+`live` is the loop; `simulate` puts it, `follow` a plan, and `replay` a replay, into a directory of its own:
 
     manifest.json                  what it is, what made it, and the hash of every file
-    scenario.toml  prices.toml     the exact inputs
+    scenario.toml  prices.toml     the exact inputs (plan.toml, where the company is made of a plan)
     log/                           the facts and the usage: the only truth
     ledger.duckdb                  everything that follows from them
 """
@@ -30,7 +30,8 @@ from metering.document import Problem, Problems, problem
 from metering.log import Log
 from metering.period import Period
 from simulator import manifest
-from simulator.manifest import LEDGER, LOG, PRICES, SCENARIO
+from simulator.manifest import LEDGER, LOG, PLAN, PRICES, SCENARIO
+from simulator.plan import file as plan_file
 from simulator.publication import Publication
 from simulator.scenario import Loaded, Scenario
 from simulator.verification import Evidence, Verdict, rows, totals, verify
@@ -175,6 +176,28 @@ def simulate(
         return _finish(publication, contents, book=book, log=log, ledger=ledger)
 
 
+def follow(loaded: plan_file.Loaded, out: Path, *, overrides: Mapping[str, str]) -> Finished:
+    """Let the company of a plan live, bill it, and publish the run as `out`.
+
+    Nobody in it reacts to a bill, so all months are billed at once. Raises Problems where it cannot stand
+    there.
+    """
+    plan, company = loaded.plan, loaded.company
+    with Publication(out) as publication:
+        made = publication.partial
+        publication.write(PLAN, loaded.text)
+        publication.write(PRICES, company.prices.encode())
+        log, ledger = Log.create(made / LOG), Ledger.create(made / LEDGER)
+        for period, happened in company.live():
+            log.append(period, happened.facts, happened.usage)
+        bill_again(log, ledger, book=company.book)
+        contents = {
+            "plan": {"name": plan.name, "sha256": manifest.digest(made / PLAN)},
+            "set": dict(overrides),
+        }
+        return _finish(publication, contents, book=company.book, log=log, ledger=ledger)
+
+
 def replay(run: Path, prices: Path, out: Path) -> Finished:
     """Bill a run's recorded log under another price book, and publish it as `out`.
 
@@ -194,11 +217,13 @@ def replay(run: Path, prices: Path, out: Path) -> Finished:
         made = publication.partial
         publication.write(PRICES, prices.read_bytes())
         contents: dict[str, Any] = {"replay_of": source.head}
-        if (run / SCENARIO).exists():
-            publication.write(SCENARIO, (run / SCENARIO).read_bytes())
+        for name in (SCENARIO, PLAN):
+            if (run / name).exists():
+                publication.write(name, (run / name).read_bytes())
         if (run / manifest.NAME).exists():
             before = manifest.read(run)
-            contents |= {name: before[name] for name in ("scenario", "seed", "set") if name in before}
+            kept = ("scenario", "plan", "seed", "set")
+            contents |= {name: before[name] for name in kept if name in before}
         shutil.copytree(source.directory, made / LOG)
         log, ledger = Log.open(made / LOG), Ledger.create(made / LEDGER)
         bill_again(log, ledger, book=book)

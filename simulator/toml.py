@@ -54,23 +54,19 @@ def _key(key: str) -> str:
 
 
 def _value(value: Any) -> str:
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case Decimal():
-            return f"{value:f}"
-        case int():
-            return str(value)
-        case date():
-            return value.isoformat()
-        case str():
-            return _text(value)
-        case list() | tuple():
-            return f"[{', '.join(map(_value, value))}]"
-        case Mapping():
-            inside = ", ".join(f"{_key(key)} = {_value(one)}" for key, one in _kept(value).items())
-            return f"{{ {inside} }}" if inside else "{}"
-    raise TypeError(f"{value!r} has no place in TOML")
+    if isinstance(value, Mapping):
+        inside = ", ".join(f"{_key(key)} = {_value(one)}" for key, one in _kept(value).items())
+        return f"{{ {inside} }}" if inside else "{}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, int | Decimal | date):
+        message = f"{value!r} has no place in TOML"
+        raise TypeError(message)
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
 def _text(text: str) -> str:

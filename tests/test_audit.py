@@ -10,8 +10,10 @@ import polars as pl
 import pytest
 
 from billing.close import close
-from billing.price_book import loads
+from billing.price_book import PriceBook, loads
+from metering.event import Event
 from metering.log import USAGE_SCHEMA, Log
+from metering.period import Period
 from tests.auditor import audit
 from tests.random_company import company
 
@@ -21,15 +23,20 @@ BALANCE = ("month", "subscription")
 MOVEMENT = ("month", "account", "kind")
 
 
-@pytest.mark.parametrize("seed", range(24))
-def test_a_random_company_is_billed_as_the_auditor_bills_it(seed: int, tmp_path: Path) -> None:
-    """What the columns say is what day by day, event by event, plain Decimal says."""
+def recorded(seed: int, directory: Path) -> tuple[Log, PriceBook, list[Event], list[Period]]:
+    """Write the log of a random company."""
     text, events, months = company(seed)
-    book = loads(text)
-    log = Log.create(tmp_path / "log")
+    log = Log.create(directory / "log")
     for period in months:
         happened = [event for event in events if period.holds(event.occurred_at.date())]
         log.append(period, happened, pl.DataFrame(schema=USAGE_SCHEMA))
+    return log, loads(text), events, months
+
+
+@pytest.mark.parametrize("seed", range(32))
+def test_a_random_company_is_billed_as_the_auditor_bills_it(seed: int, tmp_path: Path) -> None:
+    """What the columns say is what day by day, event by event, plain Decimal says."""
+    log, book, events, months = recorded(seed, tmp_path)
 
     tables = close(log, book=book, connection=duckdb.connect())
     expected = audit(events, book, months)
@@ -38,6 +45,23 @@ def test_a_random_company_is_billed_as_the_auditor_bills_it(seed: int, tmp_path:
     assert present(expected.payouts) == summed(tables["payouts"], PAYOUT)
     assert present(expected.mrr) == summed(tables["mrr_balances"], BALANCE)
     assert present(expected.movements) == summed(tables["mrr_movements"], MOVEMENT)
+
+
+@pytest.mark.parametrize("seed", range(100, 108))
+def test_a_random_company_is_billed_the_same_in_steps(seed: int, tmp_path: Path) -> None:
+    """Month by month, by fives or all at once: every table of the ledger has the same rows."""
+    log, book, _, _ = recorded(seed, tmp_path)
+
+    whole, *stepped = (close(log, book=book, connection=duckdb.connect(), step=step) for step in (0, 1, 5))
+
+    for tables in stepped:
+        different = [name for name in whole if ordered(whole[name]) != ordered(tables[name])]
+        assert not different
+
+
+def ordered(frame: pl.DataFrame) -> list[tuple[Any, ...]]:
+    """Return the rows in an order of their own."""
+    return sorted(frame.rows(), key=str)
 
 
 def present(amounts: dict[Any, Decimal]) -> dict[Any, Decimal]:

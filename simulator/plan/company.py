@@ -16,7 +16,7 @@ from simulator.toml import to_toml
 
 
 class Compiled(NamedTuple):
-    """A plan made into a company: the text of its price book, the book, and its things over all its months."""
+    """A plan made into a company: the text of its price book, the book, its things, and all its months."""
 
     prices: str
     book: PriceBook
@@ -41,6 +41,6 @@ def compiled(
 
 
 HEAD = """\
-# The price book of {name}, made of its plan: every thing that is counted, at the price that the plan gives it.
+# The price book of {name}, made of its plan: every thing that is counted, at the price that it gives.
 
 """

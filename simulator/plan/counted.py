@@ -21,7 +21,7 @@ class Span(NamedTuple):
     """What a plan says of a thing for one period; of `held` months each customer holds it, the last ones."""
 
     period: Period
-    count: Decimal
+    number: Decimal
     price: Decimal
     held: int
 
@@ -32,8 +32,8 @@ class Span(NamedTuple):
 
     @property
     def amount(self) -> Decimal:
-        """What the period comes to if it is not held: count x price."""
-        return self.count * self.price
+        """What the period comes to if it is not held: number x price."""
+        return self.number * self.price
 
 
 class Counted(NamedTuple):
@@ -79,8 +79,8 @@ def problems(things: Sequence[Counted], place: str) -> Iterator[Problem]:
 
 def _span_problems(counted: Counted, span: Span, where: str) -> Iterator[Problem]:
     thing = counted.thing
-    if span.count < 0:
-        yield Problem(where, f"there are {span.count:f} of it", "a count is 0 or more")
+    if span.number < 0:
+        yield Problem(where, f"there are {span.number:f} of it", "a count is 0 or more")
     if span.price < 0:
         yield Problem(where, f"the price is {span.price:f}", "a price is 0 or more")
     if thing.agent and span.price > 1:
@@ -89,11 +89,11 @@ def _span_problems(counted: Counted, span: Span, where: str) -> Iterator[Problem
         message = f"the price {span.price:.12f}... has more than {PRICE_PLACES} decimals"
         yield Problem(where, message, "round it")
     is_whole = thing.is_held or thing.cadence == "piece" or thing.happens == "devices.shipped"
-    if is_whole and span.count % 1:
-        message = f"there are {span.count:f} of it, and a part of one cannot be sold"
+    if is_whole and span.number % 1:
+        message = f"there are {span.number:f} of it, and a part of one cannot be sold"
         yield Problem(where, message, 'count whole ones, or make it cadence = "unit"')
-    if thing.cadence == "piece" and span.count > PIECES_MAX:
-        message = f"there are {span.count:,} pieces, an event each; {PIECES_MAX:,} is the most"
+    if thing.cadence == "piece" and span.number > PIECES_MAX:
+        message = f"there are {span.number:,} pieces, an event each; {PIECES_MAX:,} is the most"
         yield Problem(where, message, 'make it cadence = "unit"')
     if not 0 <= span.held <= span.months:
         message = f"it is held {span.held} months of a period of {span.months}"
@@ -126,6 +126,6 @@ def _without(span: Span, held: Counted) -> Period | None:
     """Return the first stretch of a span in which a thing has no customer."""
     day = span.period.starts_on
     for other in held.spans:
-        if other.count and other.held == other.months and other.period.starts_on <= day:
+        if other.number and other.held == other.months and other.period.starts_on <= day:
             day = max(day, other.period.ends_on)
     return Period(day, span.period.ends_on) if day < span.period.ends_on else None

@@ -4,7 +4,7 @@ Nothing is left to chance: the same plan gives the same events. Who holds a thin
 morning and subscribes at nine, so that whatever it does at noon of the same day finds it there.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -102,13 +102,13 @@ class Company:
     # who is there
 
     def _holders(self, counted: Counted) -> list[Customer]:
-        most = max((int(span.count) for span in counted.spans), default=0)
+        most = max((int(span.number) for span in counted.spans), default=0)
         owners = self._customers.get(counted.thing.by or "", [])
         found = []
         for number in range(most):
             own = f"{counted.key}-{number + 1:0{len(str(most))}d}"
             account = owners[number % len(owners)].account if owners else own
-            stays = [_stay(span) for span in counted.spans if number < span.count and span.held]
+            stays = [_stay(span) for span in counted.spans if number < span.number and span.held]
             found.append(Customer(account, f"{own}/subscription", tuple(_joined(stays))))
         return found
 
@@ -156,7 +156,7 @@ class Company:
 
     def _pieces(self, counted: Counted, span: Span) -> Iterator[tuple[datetime, str, Any]]:
         """Yield one event (or two, for a project) for each piece."""
-        counts = spread(span.count, span.months)
+        counts = spread(span.number, span.months)
         for month, count in zip(_months(span.period), counts, strict=True):
             buyers = self._there(counted.thing.by, month, counted.key) if count else []
             for number in range(int(count)):
@@ -166,10 +166,10 @@ class Company:
                     yield at, buyers[number % len(buyers)].account, data
 
     def _units(self, counted: Counted, span: Span) -> Iterator[tuple[datetime, str, Any]]:
-        """Yield one event a month and buyer (where there are sellers, a month and seller) with its quantity."""
+        """Yield one event a month and buyer, or seller where they are more, with its quantity."""
         thing = counted.thing
-        step = whole_step(span.count, span.price, self.minor_unit)
-        totals = spread(span.count, span.months, step)
+        step = whole_step(span.number, span.price, self.minor_unit)
+        totals = spread(span.number, span.months, step)
         for month, total in zip(_months(span.period), totals, strict=True):
             buyers = self._there(thing.by, month, counted.key)
             sellers = self._there(thing.sellers, month, f"{counted.key}-sellers") if thing.agent else []
@@ -185,33 +185,33 @@ class Company:
 
 
 def _piece(counted: Counted, name: str) -> Sequence[Any]:
-    match counted.thing.happens:
-        case "order.placed":
-            return (event.OrderPlaced(counted.key),)
-        case "course.enrolled":
-            return (event.CourseEnrolled(counted.key, "course"),)
-        case "exam.sat":
-            return (event.ExamSat(counted.key),)
-    project = event.ProjectStarted(name, counted.key, "medium", Decimal(0))
-    return project, event.MilestoneDelivered(name, counted.key, "medium", "all", Decimal(1))
+    """Return what happens when one piece is sold; a project begins, and is delivered in one."""
+    key = counted.key
+    made: dict[str, Sequence[Any]] = {
+        "order.placed": (event.OrderPlaced(key),),
+        "course.enrolled": (event.CourseEnrolled(key, "course"),),
+        "exam.sat": (event.ExamSat(key),),
+        "milestone.delivered": (
+            event.ProjectStarted(name, key, "medium", Decimal(0)),
+            event.MilestoneDelivered(name, key, "medium", "all", Decimal(1)),
+        ),
+    }
+    return made[counted.thing.happens]
 
 
 def _unit(counted: Counted, subscription: str, seller: str, quantity: Decimal) -> Any:
+    """Return what happens when so much is used, delivered or sold."""
     key = counted.key
-    match counted.thing.happens:
-        case "devices.shipped":
-            return event.DevicesShipped(subscription, int(quantity), key)
-        case "hours.worked":
-            return event.HoursWorked(key, key, f"{key}-team", "consultant", quantity)
-        case "partner_revenue.reported":
-            return event.PartnerRevenueReported(subscription, quantity)
-        case "listing.sold":
-            return event.ListingSold(key, key, seller, quantity)
-        case "advert.clicked":
-            return event.AdvertClicked(key, 0, quantity)
-        case "savings.reported":
-            return event.SavingsReported(key, key, quantity)
-    return event.UsageRecorded(key, quantity)
+    made: dict[str, Callable[[], Any]] = {
+        USAGE: lambda: event.UsageRecorded(key, quantity),
+        "devices.shipped": lambda: event.DevicesShipped(subscription, int(quantity), key),
+        "hours.worked": lambda: event.HoursWorked(key, key, f"{key}-team", "consultant", quantity),
+        "partner_revenue.reported": lambda: event.PartnerRevenueReported(subscription, quantity),
+        "listing.sold": lambda: event.ListingSold(key, key, seller, quantity),
+        "advert.clicked": lambda: event.AdvertClicked(key, 0, quantity),
+        "savings.reported": lambda: event.SavingsReported(key, key, quantity),
+    }
+    return made[counted.thing.happens]()
 
 
 def _months(period: Period) -> Iterator[Period]:

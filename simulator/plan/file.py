@@ -1,4 +1,4 @@
-"""The file of a plan as a company: read, changed by what was typed, checked whole, and made into a company."""
+"""The file of a plan: read, changed by what was typed, checked whole, and made into a company."""
 
 from collections.abc import Mapping
 from importlib import resources

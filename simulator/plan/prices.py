@@ -48,7 +48,11 @@ def book_of(
     sold = [counted for counted in things if counted.thing.cadence != "cost" and counted.spans]
     plans = {counted.key: _plan(counted) for counted in sold if counted.thing.is_held}
     streams = [str(counted.thing.stream) for counted in sold]
-    catalog = {"name": "Sold by the piece", "stream": streams[0] if streams else "none", "prices": {}}
+    catalog: dict[str, Any] = {
+        "name": "Sold by the piece",
+        "stream": streams[0] if streams else "none",
+        "prices": {},
+    }
     for counted in sold:
         if not counted.thing.is_held:
             under = plans.get(counted.thing.by or "", catalog) if is_under(counted) else catalog

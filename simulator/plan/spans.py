@@ -8,6 +8,7 @@ thing says otherwise.
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from itertools import pairwise
 
 from analytics import expression
 from analytics.expression import Name
@@ -67,7 +68,7 @@ def _periods(plan: Plan, thing: Thing, where: str) -> list[str]:
         raise problem(f"{where}.periods", f"there is no period {unknown[0]!r}", remedy)
     if thing.periods:
         chosen = sorted(thing.periods, key=lambda key: plan.periods[key].starts_on)
-        for one, other in zip(chosen, chosen[1:], strict=False):
+        for one, other in pairwise(chosen):
             if plan.periods[one].ends_on > plan.periods[other].starts_on:
                 message = f"{one} and {other} overlap, and would be counted twice"
                 raise problem(f"{where}.periods", message, "name one of them")

@@ -88,7 +88,7 @@ class Thing(BaseModel):
 
     @property
     def is_held(self) -> bool:
-        """Whether it is a subscription that customers hold, and not something that is sold again and again."""
+        """Whether it is a subscription that customers hold, and not something sold again and again."""
         return self.cadence in ("month", "year")
 
     @property
