@@ -19,7 +19,7 @@ from analytics.derivation import At
 from analytics.expression import Name
 from analytics.finding import Finding
 from analytics.interval import Range, point
-from analytics.measure import Gauge, Ledger
+from analytics.measure import Gauge, Measure
 from analytics.plan import Plan
 from analytics.printed import Printed, decimal, rounded
 from analytics.recomputation import Recomputation
@@ -102,8 +102,8 @@ class _Reader:
             figure.unit,
             printed,
             recomputed,
-            None if value is None else _written(value),
-            None if difference is None else _written(difference),
+            None if value is None else number(value),
+            None if difference is None else number(difference),
             self._state(at, difference),
             why,
             figure.source_of(at.period),
@@ -133,7 +133,7 @@ class _Reader:
             self._known[at] = found
         return self._known[at]
 
-    def _read(self, ledger: Ledger, at: At) -> Fraction | None:
+    def _read(self, ledger: Measure, at: At) -> Fraction | None:
         if at.period not in self.plan.periods:
             return None
         period = self.plan.periods[at.period]
@@ -199,10 +199,9 @@ def _difference(value: Fraction, recomputed: Range | None, printed: Printed) -> 
     return min(value - low, Fraction()) + max(value - high, Fraction())
 
 
-def _written(number: Fraction) -> Decimal:
+def number(value: Fraction) -> Decimal:
     """Return a number as a Decimal: whole where it ends, else with some places."""
     try:
-        return decimal(number)
+        return decimal(value)
     except ValueError:
-        return rounded(number, PLACES)
-
+        return rounded(value, PLACES)

@@ -152,11 +152,12 @@ def _outside(worked: Recomputation, at: At) -> Iterator[Finding]:
     """Hold a figure against the range that must hold it."""
     figure = worked.plan.figures[at.name]
     printed = figure.printed[at.period]
-    if not figure.within:
+    within = figure.within.get(at.period, figure.within.get(ALL, ""))
+    if not within:
         return
-    around = _bounds(worked, figure.within, at.period)
+    around = _bounds(worked, within, at.period)
     if not _holds("in", printed.meant, around):
-        working = f"{printed.text} in {expression.range_text(_flat(around))}"
+        working = f"{printed.text} in {printed.like(_flat(around))}"
         yield Finding("wrong", "range", at.name, at.period, printed, _flat(around), None,
                       _distance(printed.exact, _flat(around)), working, "", (),
                       figure.source_of(at.period))  # fmt: skip
@@ -238,7 +239,7 @@ def _contradicted(worked: Recomputation, claim: BoundClaim) -> Iterator[Finding]
             _distance(one, other) if sign == "in" else _flat(add([_flat(one), negative(_flat(other))]))
         )
         yield Finding("wrong", "claim", claim.key, claim.period, None, None, None, difference, working,
-                      stated.says, (), stated.source)  # fmt: skip
+                      source=stated.source, says=stated.says)  # fmt: skip
 
 
 def _as_printed(worked: Recomputation, name: Name) -> str:
@@ -246,9 +247,10 @@ def _as_printed(worked: Recomputation, name: Name) -> str:
     plan = worked.plan
     driver = plan.drivers.get(name.name)
     printed = driver.at(name.period) if driver is not None else plan.figures[name.name].printed.get(name.period)
-    if printed is not None and not name.end:
-        return printed.text
-    return expression.range_text(_flat(worked.of_node(name, PRINTED)))
+    value = _flat(worked.of_node(name, PRINTED))
+    if printed is None:
+        return expression.range_text(value)
+    return printed.like(value) if name.end or printed.sense else printed.text
 
 
 def _holds(sign: str, one: Range, other: Range) -> bool:

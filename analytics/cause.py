@@ -26,6 +26,9 @@ PRECISION = Fraction(1, 20)
 EXPANSIONS_MAX = 6
 """Through so many figures a formula is followed to its drivers."""
 
+NEEDED_MAX = 2
+"""So many drivers are named that could make a figure right."""
+
 SHARES_MIN = 3
 """Of fewer shares, a whole that they have in common says nothing."""
 
@@ -152,15 +155,20 @@ def _other_years(worked: Recomputation, way: Way, printed: Printed) -> Iterator[
 def _needed(
     worked: Recomputation, node: Node, where: Mapping[str, Range], printed: Printed
 ) -> Iterator[str]:
-    """Find the plain value of one driver that gives the figure; the one that is least far from its own."""
+    """Find the plain values of single drivers that give the figure, those that are least far from their own."""
     found = []
     for name in _drivers(worked, node, where):
         now = _value(worked, name, where)
-        value = _solved(lambda to, name=name: _tried(worked, node, where, name, to), now, printed.low)  # type: ignore[misc]
+
+        def tried(to: Range, name: Name = name) -> Range | None:
+            return _tried(worked, node, where, name, to)
+
+        value = _solved(tried, now, printed.low)
         if value is not None and value > 0 and _is_plain(value):
-            found.append((abs(value / now.middle - 1), name.name, now.middle, value))
-    for _, name, now_is, value in sorted(found)[:1]:
-        yield f"{name} of {shown(value, 6)}, not {shown(now_is)}, gives {printed.text}"
+            text = f"{name.name} of {shown(value, 6)}, not {shown(now.middle)},"
+            found.append((abs(value / now.middle - 1), text))
+    if found:
+        yield " or ".join(text for _, text in sorted(found)[:NEEDED_MAX]) + f" gives {printed.text}"
 
 
 def _solved(function: Callable[[Range], Range | None], now: Range, wanted: Fraction) -> Fraction | None:

@@ -11,7 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple, TypeVar
 
 from analytics import expression
-from analytics.expression import BEFORE, PARTS, RESERVED, Comparison, Name, Node, Number, Operation
+from analytics.expression import BEFORE, MONTHS, PARTS, RESERVED, Comparison, Name, Node, Number, Operation
 from analytics.interval import Range, point
 from analytics.plan import ALL, Figure, Plan
 from analytics.printed import parse
@@ -69,6 +69,14 @@ def bound(plan: Plan, text: str, period: str, place: str) -> tuple[Node, Derived
     return _Deriver(plan, place).bound(text, period)
 
 
+def _is_figure(text: str) -> bool:
+    try:
+        parse(text)
+    except ValueError:
+        return False
+    return True
+
+
 class _Deriver:
     """What is known while a plan is bound: the problems found, and the figures that are still to do."""
 
@@ -119,6 +127,8 @@ class _Deriver:
         return expression.replaced(node, lambda name: self._bound(name, period, place))
 
     def _bound(self, name: Name, period: str, place: str) -> Node:
+        if name.name == MONTHS and not name.end and name.period in ("", *self.plan.periods):
+            return self._months(name.period or period, place)
         if name.name not in self.plan.drivers and name.name not in self.plan.figures:
             self._complain(place, f"no driver or figure {name.name!r}", name.name, self.plan.names())
             return name
@@ -140,6 +150,12 @@ class _Deriver:
             self._complain(place, f"no period {name.period!r}", name.period, self.plan.periods)
             return name
         return self._at(name._replace(period=wanted), place)
+
+    def _months(self, period: str, place: str) -> Number:
+        if period:
+            return Number(point(self.plan.periods[period].months))
+        self.problems.append(Problem(place, "'months' belongs to a period", "write it like months.y1"))
+        return Number(point(0))
 
     def _at(self, name: Name, place: str) -> Node:
         """Find where the value of a name lives, and see to it that it is worked out."""
@@ -183,7 +199,7 @@ class _Deriver:
             yield Way("periods", self.bind(Name(at.name, PARTS), at.period, where))
 
     def _has(self, figure: Figure, part: str) -> bool:
-        return part in figure.printed or part in figure.formula or ALL in figure.formula
+        return part in figure.printed or part in figure.formula
 
     def _declared(self, at: At, figure: Figure) -> Iterator[Way]:
         name, period = at
@@ -254,13 +270,12 @@ class _Deriver:
 
     def _check_within(self, name: str, figure: Figure) -> None:
         place = f"{self.place}: figures.{name}.within"
-        if figure.within in self.plan.figures or figure.within in self.plan.drivers:
-            for period in figure.printed:
-                self._at(Name(figure.within, period), place)
-        elif figure.within and self.read(parse, figure.within, place) is None:
-            self.problems[-1] = Problem(
-                place, f"no range {figure.within!r}", did_you_mean(figure.within, self.plan.names())
-            )
+        for period in figure.printed:
+            text = figure.within.get(period, figure.within.get(ALL, ""))
+            if text in self.plan.figures or text in self.plan.drivers:
+                self._at(Name(text, period), place)
+            elif text and not _is_figure(text):
+                self._complain(place, f"no range {text!r}", text, self.plan.names())
 
     def _check_keys(self) -> None:
         """Check that every key can be told from every other, and every period that is named is there."""
@@ -277,7 +292,7 @@ class _Deriver:
         for name, driver in self.plan.drivers.items():
             self._check_periods(f"drivers.{name}.values", driver.values)
         for name, figure in self.plan.figures.items():
-            for field in ("printed", "formula", "source"):
+            for field in ("printed", "formula", "within", "source"):
                 self._check_periods(f"figures.{name}.{field}", getattr(figure, field))
             for text in figure.formula.values():
                 self.read(expression.formula, text, f"{self.place}: figures.{name}.formula")

@@ -23,9 +23,10 @@ EXPONENT_MAX = 60
 
 BEFORE = "before"
 PARTS = "parts"
+MONTHS = "months"
 ENDS = ("low", "high")
 FUNCTIONS = ("min", "max", "sum", "root")
-RESERVED = (*FUNCTIONS, BEFORE, PARTS, *ENDS, "and", "as", "assert", "async", "await", "break", "class",
+RESERVED = (*FUNCTIONS, BEFORE, PARTS, MONTHS, *ENDS, "and", "as", "assert", "async", "await", "break", "class",
             "continue", "def", "del", "elif", "else", "except", "finally", "for", "from", "global", "if",
             "import", "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try",
             "while", "with", "yield")  # fmt: skip

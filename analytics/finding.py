@@ -13,7 +13,8 @@ class Finding(NamedTuple):
     `check` is the way it was looked at: formula, total, periods, share, growth, multiple, cagr, case, shares
     (they add up to 100 %), range (it holds its base case) or claim. `recomputed` is what it comes to from the
     drivers, `as_printed` from the printed figures it is made of (None where it is made of none), `working`
-    the formula with its numbers put in, `follows` the wrong figures that it is made of, if they explain it.
+    the formula with its numbers put in, `follows` the wrong figures that it is made of, if they explain it,
+    `says` what a claim says.
     """
 
     kind: Literal["wrong", "rounded"]
@@ -28,6 +29,7 @@ class Finding(NamedTuple):
     cause: str = ""
     follows: tuple[str, ...] = ()
     source: str = ""
+    says: str = ""
 
     @property
     def at(self) -> str:

@@ -121,11 +121,12 @@ MEASURES: dict[str, Asked] = {
 
 
 class Measure(BaseModel):
-    """A measure of the ledger, of the whole or of a part."""
+    """What of a ledger a figure is: a measure, of the whole or of a part, or a question in SQL."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    measure: str
+    measure: str = ""
+    sql: str = ""
     stream: Words = ()
     segment: Words = ()
     plan: Words = ()
@@ -137,13 +138,18 @@ class Measure(BaseModel):
 
     @model_validator(mode="after")
     def _exists(self) -> "Measure":
+        if bool(self.measure) == bool(self.sql):
+            message = "needs exactly one of 'measure' and 'sql'; say what to ask"
+            raise ValueError(message)
+        if self.sql:
+            return self
         if self.measure not in MEASURES and self.measure not in METRIC_NAMES:
             remedy = did_you_mean(self.measure, (*MEASURES, *METRIC_NAMES))
             message = f"there is no measure {self.measure!r}; {remedy}"
             raise ValueError(message)
         known = MEASURES[self.measure].parts if self.measure in MEASURES else {}
         for part in PARTS:
-            if getattr(self, part) and part not in known:
+            if getattr(self, part) and (part not in known):
                 message = (
                     f"{self.measure!r} cannot be asked by {part}; it can by: {', '.join(known) or 'none'}"
                 )
@@ -162,8 +168,10 @@ class Measure(BaseModel):
         return " of ".join([self.measure, *asked])
 
 
-Ledger = Measure | str
-"""What of a ledger a figure is: a measure, or a question in SQL."""
+Ledger = Annotated[
+    Measure, BeforeValidator(lambda given: {"sql": given} if isinstance(given, str) else given)
+]
+"""A measure as a plan writes it: a table, or a text that is SQL."""
 
 METRIC_NAMES = tuple(name for name in METRICS if name in YEARLY and name not in MEASURES)
 """The metrics of a year that are measures too; those of the same name are a measure of any period."""
@@ -182,13 +190,13 @@ class Gauge:
         assert len(months), "the ledger has closed no month"
         return months[0], add_months(months[-1], 1)
 
-    def value(self, asked: Ledger, first: date, until: date, place: str = "") -> Decimal | None:
+    def value(self, asked: Measure, first: date, until: date, place: str = "") -> Decimal | None:
         """Return the number for a period from its first day up to `until`, None where there is none.
 
         Raises Problems where SQL cannot be answered, or says more or less than one number.
         """
-        if isinstance(asked, str):
-            return self._answer(asked, first, until, place)
+        if asked.sql:
+            return self._answer(asked.sql, first, until, place)
         if asked.measure in METRIC_NAMES:
             return self._metric(asked.measure, first, until)
         query = MEASURES[asked.measure].query

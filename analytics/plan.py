@@ -1,4 +1,4 @@
-'''Business plans: the drivers, formulas and printed figures of a document, as data.
+"""Business plans: the drivers, formulas and printed figures of a document, as data.
 
 `analytics.plan_file.load(path)` reads one from TOML (or from a table in CSV, see there), checks it whole, and
 raises Problems with everything that is wrong. `analytics.recomputation.number(plan, formula, period)` works
@@ -42,18 +42,20 @@ A figure is defined by one of (else it is only printed, and taken as it stands):
 
 and may be held against the following as well:
 
+- `ledger`: what of a run's ledger it is, for `saasim targets`: see `analytics.measure`;
 - `adds_up = true`: the periods within a period add up to it. Where only a plain `formula` is given, that is
   the formula of the parts, and the whole is their sum;
-- `within`: the name of a range that must hold it, or a range itself: `within = "$10M-25M"`.
+- `within`: the name of a range that must hold it, or a range itself: `within = "$10M-25M"`, in every period
+  or by period.
 
 A formula has numbers, names of drivers and figures, `+ - * / ** ( )`, `min`, `max`, `sum` (of several, or of
-one name over the periods within this one) and `root(x, n)`. A name stands for its value in the same period,
+one name over the periods within this one) and `root(x, n)`; `months` is the length of the period. A name stands for its value in the same period,
 or for all of them if it has only one; `x.y2` is that of another period, `x.before` of the one before,
 `x.low` and `x.high` are the ends of a range (`x.y2.low`). A claim compares such with `==`, `<=`, `>=`, `<`,
 `>`, and `in` for a range; claims are chains (`1 <= x <= 2`).
 
 Numbers are TOML numbers or texts as printed: "$1.3M", "119,000", "50.7%", "3.6x", "6.7:1", "$3-5M", "$10M+".
-'''
+"""
 
 from collections.abc import Iterator
 from datetime import date
@@ -61,6 +63,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from analytics.measure import Ledger
 from analytics.printed import Figure as Number
 from analytics.printed import Printed
 from billing.price import Day
@@ -143,12 +146,12 @@ class Figure(Record):
     case_of: Key | None = None
     where: dict[Key, Number] = {}
     adds_up: bool = False
-    within: Text = ""
+    within: Texts = {}
     printed: Numbers = {}
     name: str = ""
     unit: str = ""
     source: Texts = {}
-    ledger: Any = None
+    ledger: Ledger | None = None
 
     def at(self, period: str) -> Printed | None:
         """Return what is printed in a period, or for all of them; None where nothing is."""

@@ -115,7 +115,7 @@ def parse(value: Any) -> Printed:
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         message = "is no figure; write it like 119000, '$1.3M', '50.7%' or '$3M-5M'"
         raise ValueError(message)  # noqa: TRY004 - pydantic reports ValueErrors as problems
-    text = f"{value:f}" if isinstance(value, Decimal) else str(value)
+    text = value if isinstance(value, str) else f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
     plain = re.sub(r"\s+", " ", text.strip()).translate(str.maketrans("–—−", "---"))  # noqa: RUF001
     found = _TEXT.fullmatch(plain) if len(plain) <= TEXT_MAX else None
     if found is None:

@@ -11,9 +11,10 @@ from typing import NamedTuple
 import duckdb
 import polars as pl
 
-from billing import adjustments, commitment, invoice, rating, refund
+from billing import adjustments, commitment, entitlement, invoice, rating, recognition, refund
 from billing.coverage import cover
 from billing.day import wanted
+from billing.grant import Grant
 from billing.lines import slices
 from billing.price_book import PriceBook
 from billing.recurring import monthly
@@ -23,19 +24,21 @@ from billing.yearly import Value, dated_charges, yearly_value
 from metering.frame import empty
 from metering.log import Log
 from metering.period import Period
-from metering.usage import DAY_SCHEMA, measure, measure_days
+from metering.usage import DAY_SCHEMA, measure, measure_days, single_events
 
 
 @dataclass
 class Carried:
     """What billing needs to know of the months before.
 
-    The phases, what open windows have counted, which fees a refund may give back, what commitments have got,
+    The phases, what open windows have counted, what grants have left, which fees a refund may give back,
+    what commitments have got,
     what yearly prices are in force.
     """
 
     subscriptions: Subscriptions = field(default_factory=Subscriptions)
     windows: pl.DataFrame = field(default_factory=lambda: empty(rating.CARRIED_SCHEMA))
+    entitled: entitlement.Entitled = field(default_factory=entitlement.nothing)
     refunds: refund.Known = field(default_factory=refund.nothing)
     commitments: commitment.Known = field(default_factory=commitment.nothing)
     yearly: dict[str, list[Value]] = field(default_factory=dict)
@@ -45,7 +48,8 @@ class Billed(NamedTuple):
     """What some months come to: tables of the ledger, and what the next months have to know.
 
     `measured` is what was metered, `values` what each recurring price of each subscription is worth a month
-    at the months' ends: (month, subscription, plan, key, stream, value).
+    at the months' ends: (month, subscription, plan, key, stream, value); `given` the grants of these months,
+    and `sold` which lines are earned as grants are drawn (`billing.recognition.SOLD_SCHEMA`).
     """
 
     measured: pl.DataFrame
@@ -55,6 +59,9 @@ class Billed(NamedTuple):
     lines: pl.DataFrame
     invoices: pl.DataFrame
     values: pl.DataFrame
+    given: tuple[Grant, ...]
+    drawdowns: pl.DataFrame
+    sold: pl.DataFrame
     carried: Carried
 
 
@@ -77,9 +84,13 @@ def bill(
     phases = subscriptions.frame(since=periods[0].starts_on)
     if measured is None:
         measured = measure(connection, log, meters=book.meters, spans=spans(phases), periods=periods)
-    finer = wanted(phases, book, [])
+    events = single_events(connection, log, meters=entitlement.giving_meters(book), periods=periods)
+    given = entitlement.give(
+        events, carried.entitled, subscriptions=subscriptions, book=book, periods=periods
+    )
+    finer = wanted(phases, book, given.pairs())
     days = measure_days(connection, log, meters=book.meters, wanted=finer, periods=periods)
-    return bill_measured(periods, measured, book=book, carried=carried, days=days)
+    return bill_measured(periods, measured, book=book, carried=carried, given=given, days=days)
 
 
 def bill_measured(
@@ -88,27 +99,33 @@ def bill_measured(
     *,
     book: PriceBook,
     carried: Carried,
+    given: entitlement.Given | None = None,
     days: pl.DataFrame | None = None,
     keep_free: bool = False,
 ) -> Billed:
     """Bill months whose facts are folded and whose usage is measured: a pure function of its arguments.
 
-    `days` is what `metering.usage.measure_days` gave of what `billing.day.wanted` names, if that is anything.
-    Accounts that owe nothing in a month get an invoice only with `keep_free`.
+    `given` is what can be drawn in these months, `days` what `metering.usage.measure_days` gave of what
+    `billing.day.wanted` names, where that is anything. Accounts that owe nothing in a month get an invoice
+    only with `keep_free`.
     """
     days = empty(DAY_SCHEMA) if days is None else days
+    given = entitlement.Given((), (), carried.entitled.seen) if given is None else given
     subscriptions = carried.subscriptions
     phases = subscriptions.frame(since=periods[0].starts_on)
     parts = slices(phases, periods)
     usage, homeless = at_home(measured, phases)
     on_trial = usage.join(phases.filter("trial"), on=["subscription", "phase_no"], how="semi")
     paid_for = usage.join(on_trial, on=["subscription", "phase_no"], how="anti")
-    covered = cover(paid_for, days, phases, parts.filter(~pl.col("trial")), book)
+    paid = parts.filter(~pl.col("trial"))
+    covered = cover(paid_for, days, given.open, phases=phases, slices=paid, book=book)
     rated = rating.rate(covered.payable, covered.slices, book, carried.windows)
     walk = dated_charges(subscriptions, phases, book, periods, carried.yearly)
     paid_monthly = monthly(parts, book)
     raw = pl.concat([paid_monthly.charges, walk.charge_frame(), rated.charges])
     lines = adjustments.rounded(raw, book)
+    off = entitlement.discounts(lines, rated.counted, covered.drawn, book)
+    lines = pl.concat([lines, adjustments.rounded(off, book)])
     less = adjustments.rounded(adjustments.discounts(lines, phases, book), book)
     lines = pl.concat([lines, less])
     back, refunds = refund.refunds(lines, usage, book, carried.refunds)
@@ -118,15 +135,26 @@ def bill_measured(
     )
     lines = pl.concat([lines, more])
     lines = invoice.number_lines(lines if keep_free else invoice.owed(lines), book)
+    rates = _rated(rated.counted, lines)
     return Billed(
         measured,
         usage,
-        _rated(rated.counted, lines),
+        rates,
         _unrated(homeless, on_trial, covered.refused, rated.unrated, book),
         lines,
         invoice.invoices(lines, book),
         pl.concat([paid_monthly.values, yearly_value(walk, periods)]),
-        replace(carried, windows=rated.carried, refunds=refunds, commitments=commitments, yearly=walk.values),
+        given.fresh,
+        covered.drawdowns(),
+        recognition.sold(given.fresh, rates, lines, book),
+        replace(
+            carried,
+            entitled=entitlement.later(given, covered.left, book, periods),
+            windows=rated.carried,
+            refunds=refunds,
+            commitments=commitments,
+            yearly=walk.values,
+        ),
     )
 
 

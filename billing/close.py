@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from billing import journal, mrr, recognition, sharing
+from billing import entitlement, journal, mrr, recognition, sharing
 from billing.bill import Billed, Carried, bill
 from billing.lines import months_of, slices
 from billing.price_book import PriceBook
@@ -64,9 +64,13 @@ def _settle(done: Sequence[Billed], log: Log, book: PriceBook, carried: Carried)
     held = mrr.held_at_month_ends(slices(phases, periods), values, book)
     moved = mrr.recurring(held, phases, accounts, book, periods)
     payments = _payments(facts, bills)
+    grants, drawdowns, sold = _entitled(done, carried, book, periods)
+    served, broken = recognition.recognise_drawn(lines, sold, grants, drawdowns, book=book, periods=periods)
     booked = journal.journal([
-        journal.invoice_entries(bills, lines),
+        journal.invoice_entries(bills, lines, sold),
         journal.recognition_entries(recognition.recognise(lines, book, periods)),
+        journal.recognition_entries(served),
+        journal.recognition_entries(broken, "breakage"),
         journal.payment_entries(payments),
         journal.payout_entries(payouts, taken),
         journal.settlement_entries(_settled(payouts, periods)),
@@ -80,6 +84,8 @@ def _settle(done: Sequence[Billed], log: Log, book: PriceBook, carried: Carried)
         "usage": pl.concat([part.usage for part in done]),
         "rated_usage": pl.concat([part.rated for part in done]),
         "unrated_usage": pl.concat([part.unrated for part in done]),
+        "grants": grants,
+        "drawdowns": drawdowns,
         "invoices": bills,
         "invoice_lines": lines,
         "payouts": payouts,
@@ -89,6 +95,18 @@ def _settle(done: Sequence[Billed], log: Log, book: PriceBook, carried: Carried)
         "mrr_balances": moved.balances,
         "mrr_movements": moved.movements,
     }
+
+
+def _entitled(
+    done: Sequence[Billed], carried: Carried, book: PriceBook, periods: Sequence[Period]
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Return the ledger's `grants` and `drawdowns`, and which lines are earned by drawing."""
+    given = [grant for part in done for grant in part.given]
+    drawdowns, sold = (pl.concat([part.drawdowns for part in done]), pl.concat([part.sold for part in done]))
+    grants = entitlement.grants(
+        given, drawdowns, sold, subscriptions=carried.subscriptions, book=book, periods=periods
+    )
+    return grants, drawdowns, sold
 
 
 def _ignored(carried: Carried) -> pl.DataFrame:

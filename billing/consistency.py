@@ -57,6 +57,9 @@ def _plan_problems(book: "PriceBook", place: str) -> Iterator[Problem]:
         for included in plan.includes:
             if included not in book.plans:
                 yield _no("plan", f"{where}.includes", included, book.plans)
+        for name in plan.unlimited:
+            if name != "seats" and name not in book.meters:
+                yield _no("meter", f"{where}.unlimited", name, [*book.meters, "seats"])
 
 
 def _price_problems(book: "PriceBook", place: str) -> Iterator[Problem]:

@@ -1,7 +1,7 @@
-"""Entitlements: what is given, drawn down and taken off the lines in some months, and what later months know.
+"""Entitlements: what is given and taken off the lines in some months, and what later months know of it.
 
-`billing.grant` says what is given to whom, `billing.drawdown` which usage it covers. Grants that are free take
-units away before they are rated; others are discounts off the lines that rate the units.
+`billing.grant` says what is given to whom, `billing.drawdown` which usage it covers. Grants that are free
+take units away before they are rated; others are discounts off the lines that rate the units.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,20 +9,19 @@ from typing import NamedTuple
 
 import polars as pl
 
-from billing.drawdown import DRAWN_SCHEMA, Drawn, Open
+from billing.drawdown import Open
 from billing.grant import SEEN_SCHEMA, Grant, by_events, by_plans, forgotten
 from billing.lines import CHARGE_SCHEMA, charges
-from billing.money import EXACT, over, times
+from billing.money import EXACT, ZERO, literal, over, times
 from billing.price_book import PriceBook
-from billing.rule import Entitlement
+from billing.schema import as_table, polars_schema
 from billing.subscription import Subscriptions
 from metering.frame import empty
 from metering.meter import Meter
 from metering.period import Period
-from metering.usage import EVENT_SCHEMA
 
 _USAGE = ["month", "subscription", "phase_no", "meter", "dimensions", "plan"]
-_LINE = ["month", "subscription", "plan", "price", "meter", "grouped"]
+_LINE = ["month", "subscription", "plan", "price", "meter", "dimensions"]
 
 
 class Entitled(NamedTuple):
@@ -117,3 +116,75 @@ def later(given: Given, left: Iterable[Open], book: PriceBook, periods: Sequence
         if (one.left is None or one.left > 0) and (one.grant.ends_on is None or one.grant.ends_on > end)
     ]
     return Entitled(tuple(kept), forgotten(given.seen, book, end))
+
+
+def grants(
+    given: Iterable[Grant],
+    drawdowns: pl.DataFrame,
+    sold: pl.DataFrame,
+    *,
+    subscriptions: Subscriptions,
+    book: PriceBook,
+    periods: Sequence[Period],
+) -> pl.DataFrame:
+    """Return the ledger's `grants` of a whole log: with the ends that are known at its end."""
+    holders = dict.fromkeys(grant.subscription for grant in given if grant.position < 0)
+    ends = {
+        grant.grant: grant.ends_on
+        for subscription in holders
+        for grant in by_plans(subscriptions.phases[subscription], book, periods[-1].ends_on)
+    }
+    rows = [(*grant[:6], ends.get(grant.grant, grant.ends_on), grant.quantity) for grant in given]
+    schema = polars_schema("grants")
+    names = schema.names()[:8]
+    frame = pl.DataFrame(rows, schema={name: schema[name] for name in names}, orient="row")
+    lines = sold.sort("grant", "invoice", "line_no").unique("grant", keep="first", maintain_order=True)
+    used = drawdowns.group_by("grant").agg(drawn=pl.col("quantity").sum())
+    whole = frame.join(used, on="grant", how="left").join(lines, on="grant", how="left")
+    filled = whole.with_columns(
+        pl.col("drawn").fill_null(literal(ZERO)),
+        pl.col("invoice").fill_null(""),
+        pl.col("line_no").fill_null(0),
+    )
+    return as_table(filled.sort("grant"), "grants")
+
+
+def discounts(
+    lines: pl.DataFrame, counted: pl.DataFrame, drawn: pl.DataFrame, book: PriceBook
+) -> pl.DataFrame:
+    """Return a line for each usage line that rates units which are cheaper by a grant.
+
+    `counted` says which line rates which usage (`billing.rating`), `drawn` which of it is covered.
+    """
+    off = pl.DataFrame(
+        [(key, one.share, one.amount) for key, one in book.entitlements.items() if not one.is_free],
+        schema={"entitlement": pl.String, "share": EXACT, "off": EXACT},
+        orient="row",
+    )
+    cheaper = drawn.join(off, on="entitlement").rename({"quantity": "covered"})
+    if not len(cheaper):
+        return empty(CHARGE_SCHEMA)
+    rates = counted.select(*_USAGE, "price", "grouped")
+    units = (
+        cheaper.join(rates, on=_USAGE)
+        .drop("dimensions")
+        .rename({"grouped": "dimensions"})
+        .group_by(*_LINE, "entitlement", "share", "off")
+        .agg(pl.col("covered").sum())
+    )
+    usage = lines.filter(pl.col("kind") == "usage", pl.col("quantity") > 0)
+    part = over(times(pl.col("amount").cast(EXACT), pl.col("covered")), pl.col("quantity"))
+    less = pl.min_horizontal(times(pl.col("off"), pl.col("covered")), part)
+    found = (
+        usage.join(units, on=_LINE)
+        .with_columns(
+            less=pl.when(pl.col("share").is_null()).then(less).otherwise(times(part, pl.col("share")))
+        )
+        .group_by(lines.columns)
+        .agg(pl.col("covered", "less").sum())
+        .filter(pl.col("less") != 0)
+    )
+    zero = pl.lit(0, EXACT)
+    return charges([
+        found.with_columns(kind=pl.lit("discount"), quantity="covered", allowance=zero, exact=-pl.col("less"))
+    ])  # fmt: skip

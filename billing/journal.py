@@ -2,6 +2,7 @@
 
 invoice        receivable +    revenue - or deferred_revenue -     a posting a line
 recognition    deferred_revenue +    revenue -                     a pair a line that is earned
+breakage       deferred_revenue +    revenue -                     of units that expired undrawn
 payment        cash +          receivable -
 write_off      bad_debt +      receivable -
 payout         partner_share + partner_payable -               revenue + (of each line) where revenue is net
@@ -26,6 +27,7 @@ class Journal(NamedTuple):
     postings: pl.DataFrame
 
 
+_RECOGNISED = {"recognition": "REC", "breakage": "BREAK"}
 _TEXTS = ("account", "stream", "invoice", "cost_centre", "segment", "channel")
 
 
@@ -43,28 +45,40 @@ def journal(pieces: Sequence[pl.DataFrame]) -> Journal:
     return Journal(as_table(heads, "entries"), as_table(rows, "postings"))
 
 
-def invoice_entries(invoices: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
-    """Book invoices: the customer owes the total; a line is earned, or deferred where its service goes on."""
+def invoice_entries(
+    invoices: pl.DataFrame, lines: pl.DataFrame, sold: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """Book invoices: the customer owes the total; a line is earned, or deferred where its service goes on.
+
+    `sold` names the lines that are earned as grants are drawn (`billing.recognition.SOLD_SCHEMA`).
+    """
     booked = {"entry": pl.col("invoice"), "booked_on": _next_month(), "kind": pl.lit("invoice")}
     owed = invoices.with_columns(
         **booked, posting_no=pl.lit(0), ledger_account=pl.lit("receivable"), amount="total"
     )
-    later = is_deferred()
+    lines = lines.with_columns(later=is_deferred())
+    if sold is not None:
+        drawn = sold.select("invoice", "line_no", is_sold=pl.lit(value=True)).unique()
+        lines = lines.join(drawn, on=["invoice", "line_no"], how="left", maintain_order="left")
+        lines = lines.with_columns(later=pl.col("later") | pl.col("is_sold").fill_null(value=False))
     earned = lines.with_columns(
         **booked,
         posting_no="line_no",
-        ledger_account=pl.when(later).then(pl.lit("deferred_revenue")).otherwise(pl.lit("revenue")),
+        ledger_account=pl.when("later").then(pl.lit("deferred_revenue")).otherwise(pl.lit("revenue")),
         amount=-pl.col("amount"),
     )
     return _piece([owed, earned])
 
 
-def recognition_entries(earned: pl.DataFrame) -> pl.DataFrame:
-    """Book what months earn of deferred lines."""
+def recognition_entries(earned: pl.DataFrame, kind: str = "recognition") -> pl.DataFrame:
+    """Book what months earn of deferred lines, by serving or (kind `breakage`) because units expired."""
     common = earned.with_columns(
-        entry=pl.lit("REC-") + pl.col("month").dt.strftime("%Y-%m") + "-" + pl.col("invoice"),
+        entry=pl.lit(f"{_RECOGNISED[kind]}-")
+        + pl.col("month").dt.strftime("%Y-%m")
+        + "-"
+        + pl.col("invoice"),
         booked_on=_next_month(),
-        kind=pl.lit("recognition"),
+        kind=pl.lit(kind),
     )
     taken = common.with_columns(
         ledger_account=pl.lit("deferred_revenue"), amount="earned", posting_no=pl.col("line_no") * 2

@@ -25,7 +25,8 @@ class Plan(Record):
     """What a subscription is a subscription to.
 
     `limits` are what it serves at most. `includes` names plans whose service comes with it: nothing is billed
-    for them, and `saasim lint` compares what they cost by themselves.
+    for them, and `saasim lint` compares what they cost by themselves. `unlimited` names what it promises without
+    an end, `seats` or meters: the linter tells where the book charges for more of it, or ends it.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Plan(Record):
     commitment: Commitment | None = None
     limits: dict[Key, Limit] = {}
     includes: tuple[Key, ...] = ()
+    unlimited: tuple[Key, ...] = ()
     source: str = ""
 
 

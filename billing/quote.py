@@ -19,7 +19,7 @@ from typing import Annotated, Any, Self
 import polars as pl
 from pydantic import Field, model_validator
 
-from billing import rating
+from billing import entitlement, rating
 from billing.bill import Carried, bill_measured, spans
 from billing.day import spread, wanted
 from billing.lines import slices
@@ -33,7 +33,7 @@ from metering.frame import empty
 from metering.log import Fact
 from metering.meter import Meter
 from metering.period import Period, months
-from metering.usage import DAY_SCHEMA, MEASURED_SCHEMA
+from metering.usage import DAY_SCHEMA, EVENT_SCHEMA, MEASURED_SCHEMA
 
 _SUBSCRIPTION = "quote"
 _METER = "quantity"
@@ -90,8 +90,18 @@ def quote(
     phases = carried.subscriptions.frame()
     carried.windows = _windows(book, asked, slices(phases, periods))
     measured = _measured(asked, periods, phases)
-    days = _days(measured, periods, phases, book)
-    billed = bill_measured(periods, measured, book=book, carried=carried, days=days, keep_free=True)
+    given = entitlement.give(
+        empty(EVENT_SCHEMA),
+        carried.entitled,
+        subscriptions=carried.subscriptions,
+        book=book,
+        periods=periods,
+    )
+    finer = wanted(phases, book, given.pairs())
+    days = pl.concat([empty(DAY_SCHEMA), *(spread(measured, finer, phases, period) for period in periods)])
+    billed = bill_measured(
+        periods, measured, book=book, carried=carried, given=given, days=days, keep_free=True
+    )
     lines = [_line(row, book, asked) for row in billed.lines.iter_rows(named=True)]
     exact = sum((Decimal(line["exact"]) for line in lines), Decimal(0))
     amount = sum((Decimal(line["amount"]) for line in lines), Decimal(0))
@@ -166,14 +176,6 @@ def _measured(asked: Request, periods: list[Period], phases: pl.DataFrame) -> pl
             text = json.dumps(values, sort_keys=True, separators=(",", ":")) if values else ""
             rows.append((_SUBSCRIPTION, alive["phase_no"][0], meter, text, period.starts_on, quantity, 1))
     return pl.DataFrame(rows, schema=MEASURED_SCHEMA, orient="row")
-
-
-def _days(
-    measured: pl.DataFrame, periods: list[Period], phases: pl.DataFrame, book: PriceBook
-) -> pl.DataFrame:
-    """Spread what has to be known by the day evenly over the days of each month."""
-    finer = wanted(phases, book, [])
-    return pl.concat([empty(DAY_SCHEMA), *(spread(measured, finer, phases, period) for period in periods)])
 
 
 def _refused(unrated: pl.DataFrame) -> dict[str, Any]:

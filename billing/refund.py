@@ -28,11 +28,10 @@ FEES_SCHEMA = pl.Schema(
         "price": pl.String(),
         "stream": pl.String(),
         "billed_month": pl.Date(),
-        "billed_on": pl.Date(),
         "billed": POSTED,
     }
 )
-"""What was billed for each value of the dimension `by`; in which month and for which day first."""
+"""What was billed for each value of the dimension `by`, and in which month last."""
 
 Purse = tuple[str, frozenset[str], str, str, date | None]
 """What a cap is on: subscription, prices, dimension, its value; without a dimension, the month."""
@@ -76,19 +75,17 @@ def _fees(lines: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
     frames = [empty(FEES_SCHEMA)]
     for by in sorted({refund.by for refund in book.refunds.values()}):
         prices = {price for refund in book.refunds.values() if refund.by == by for price in refund.prices}
-        found = with_value(lines.filter(pl.col("price").is_in(sorted(prices))), by).with_columns(
-            by=pl.lit(by), billed_month="month", billed_on="starts_on", billed="amount"
-        )
+        found = lines.filter(pl.col("price").is_in(sorted(prices)), pl.col("amount") != 0)
+        found = with_value(found, by).with_columns(by=pl.lit(by), billed_month="month", billed="amount")
         frames.append(_added_up(shaped(found, FEES_SCHEMA), "billed_month"))
     return pl.concat(frames)
 
 
 def _added_up(fees: pl.DataFrame, *also: str) -> pl.DataFrame:
     """Add up what was billed of each price; of each month, where `also` says so."""
-    keys = [*(name for name in FEES_SCHEMA.names() if not name.startswith("billed")), *also]
-    first = [name for name in ("billed_month", "billed_on") if name not in also]
-    sums = fees.group_by(keys).agg(pl.col(first).min(), pl.col("billed").sum())
-    return shaped(sums, FEES_SCHEMA)
+    keys = ["subscription", "by", "value", "plan", "price", "stream", *also]
+    last = [] if also else [pl.col("billed_month").max()]
+    return shaped(fees.group_by(keys).agg(*last, pl.col("billed").sum()), FEES_SCHEMA)
 
 
 def _missed(usage: pl.DataFrame, refund: Refund, order: int, fees: pl.DataFrame) -> pl.DataFrame:
@@ -102,7 +99,7 @@ def _missed(usage: pl.DataFrame, refund: Refund, order: int, fees: pl.DataFrame)
     return (
         misses.join(paid, on=["subscription", "value"])
         .filter(so_far if refund.by else now)
-        .sort("rank", "billed_month", "billed_on", "plan")
+        .sort("rank", "billed_month", "plan", descending=[False, True, False])
         .group_by(*keys, "phase_no", "quantity", maintain_order=True)
         .agg(pl.col("billed").sum(), pl.col("price", "plan", "stream").first())
         .with_columns(refund_no=pl.lit(order), meter=pl.lit(refund.meter))

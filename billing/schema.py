@@ -124,6 +124,36 @@ class UnratedUsageRow(SQLModel, table=True):
     events: int = _column("how many events")
 
 
+class GrantRow(SQLModel, table=True):
+    """Every right to units of a meter, free or cheaper, that an entitlement gave."""
+
+    __tablename__ = "grants"
+    grant: str = _key("the grant: its entitlement, and the event, or the subscription and day, that gave it")
+    entitlement: str = _column("entitlement key of the price book")
+    account: str = _column("the account that may draw it")
+    subscription: str = _column("the subscription that got it")
+    meter: str = _column("the meter whose usage it covers")
+    granted_on: date = _column("first day on which it covers usage")
+    expires_on: date | None = _column("first day on which it no longer does; NULL for never")
+    quantity: Decimal | None = _exact("how many units; NULL for all")
+    drawn: Decimal = _exact("how many units were drawn")
+    invoice: str = _column("the invoice whose revenue is earned as it is drawn, or empty")
+    line_no: int = _column("the line of that invoice, or 0")
+
+
+class DrawdownRow(SQLModel, table=True):
+    """How much of a month's usage a grant covered; a unit of usage is covered once."""
+
+    __tablename__ = "drawdowns"
+    grant: str = _key("the grant")
+    month: date = _key("service month of the usage")
+    subscription: str = _key("the subscription that used")
+    phase_no: int = _key("its phase")
+    meter: str = _key("meter key of the price book")
+    dimensions: str = _key("values of the meter's dimensions, as in usage")
+    quantity: Decimal = _exact("how many units")
+
+
 class IgnoredEventRow(SQLModel, table=True):
     """Facts that change nothing, with the reason: nothing disappears silently."""
 
@@ -269,6 +299,8 @@ MODELS: tuple[type[SQLModel], ...] = (
     UsageRow,
     RatedUsageRow,
     UnratedUsageRow,
+    GrantRow,
+    DrawdownRow,
     IgnoredEventRow,
     InvoiceRow,
     InvoiceLineRow,

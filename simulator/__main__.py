@@ -51,13 +51,13 @@ def top(
 @app.command(epilog=_example("saasim run dbgpt --months 12 --seed 7 --out runs/dbgpt-7"))
 def run(
     *,
-    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="dbgpt, ggml, or a scenario file.")],
+    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="dbgpt, ggml, dbgpt-plan, or a file.")],
     months: Annotated[str, typer.Option(metavar="N", help="How many months to simulate.")] = "",
     seed: Annotated[str, typer.Option(metavar="N", help="Another seed, another history.")] = "",
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where it goes, if not runs/NAME.")] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the scenario; repeat at will."),
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the file; repeat at will."),
     ] = None,
     as_json: Json = False,
 ) -> int:
@@ -110,6 +110,25 @@ def metrics(
     return metrics(name, by=by, as_json=as_json)
 
 
+@app.command(
+    epilog=_example(
+        "saasim targets dbgpt-plan", "saasim targets dbgpt --plan dbgpt-plan --json"
+    )
+)
+def targets(
+    *,
+    name: Run,
+    plan: Annotated[
+        str | None, typer.Option(metavar="FILE", help="A plan, if not the one that the run was made with.")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Hold every figure that a plan prints against what the ledger of a run came to."""
+    from simulator.commands.targets import targets
+
+    return targets(name, plan=plan, as_json=as_json)
+
+
 @app.command(epilog=_example("saasim replay dbgpt --prices my-prices.toml --out runs/what-if"))
 def replay(
     *,
@@ -122,6 +141,23 @@ def replay(
     from simulator.commands.replay import replay
 
     return replay(name, prices=prices, out=out, as_json=as_json)
+
+
+@app.command(epilog=_example("saasim compare dbgpt runs/what-if"))
+def compare(
+    *,
+    names: Annotated[
+        list[str], typer.Argument(metavar="RUN RUN...", help="A run, and those to compare it with.")
+    ],
+    top: Annotated[int, typer.Option(metavar="N", min=0, help="How many customers to explain.")] = 5,
+    as_json: Json = False,
+) -> int:
+    """Say what differs between runs: for the company, its parts, each customer and each line, and why."""
+    from simulator.commands.compare import compare_runs
+
+    if len(names) < 2:  # noqa: PLR2004 - one run cannot be compared
+        raise typer.BadParameter("name at least two runs")
+    return compare_runs(names, top=top, as_json=as_json)
 
 
 @app.command(

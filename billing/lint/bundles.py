@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 
 from billing.lint.finding import Finding, Purchase, figure
-from billing.lint.purchase import MONTHS, Order, of_plan, of_rate
+from billing.lint.purchase import MONTHS, Order, is_monthly, of_plan, of_rate
 from billing.money import ZERO
 from billing.price import CATALOG, Price
 from billing.price_book import PriceBook
@@ -18,7 +18,7 @@ def inclusions(book: PriceBook, day: date | None) -> Iterator[Finding]:
     for key, plan in book.plans.items():
         for included in plan.includes:
             part, whole = (
-                _least(book, name, day, months=1 if _is_monthly(book, key, included) else MONTHS)
+                _least(book, name, day, months=1 if is_monthly(book, key, included) else MONTHS)
                 for name in (included, key)
             )
             if part.amount > whole.amount:
@@ -29,12 +29,6 @@ def inclusions(book: PriceBook, day: date | None) -> Iterator[Finding]:
                     f"raise the least price of {key!r}, include less, or sell {included!r} for less",
                     (part, whole),
                 )  # fmt: skip
-
-
-def _is_monthly(book: PriceBook, *keys: str) -> bool:
-    plans = [book.plans[key] for key in keys]
-    prices = [price for plan in plans for price in plan.prices.values()]
-    return all(price.cadence == "billing" for price in prices) and not any(plan.commitment for plan in plans)
 
 
 def _least(book: PriceBook, key: str, day: date | None, *, months: int) -> Purchase:
@@ -65,12 +59,17 @@ def sold_at(book: PriceBook, scope: Scope) -> list[tuple[str, Price]]:
     ]
 
 
-def cheapest(book: PriceBook, scope: Scope, quantity: Decimal) -> Purchase | None:
-    """Return the cheapest way to buy so many units of a scope by the piece; None where they are not sold."""
+def by_the_piece(book: PriceBook, scope: Scope, quantity: Decimal) -> list[Purchase]:
+    """Return the ways to buy so many units of a scope by the piece, the cheapest first."""
     found = [
         of_rate(book, price.name or key, price, quantity, price.allowance) for key, price in sold_at(book, scope)
     ]
-    return min(found, key=lambda purchase: purchase.amount, default=None)
+    return sorted(found, key=lambda purchase: purchase.amount)
+
+
+def cheapest(book: PriceBook, scope: Scope, quantity: Decimal) -> Purchase | None:
+    """Return the cheapest way to buy so many units of a scope by the piece; None where they are not sold."""
+    return next(iter(by_the_piece(book, scope, quantity)), None)
 
 
 def rights(book: PriceBook, day: date | None) -> Iterator[Finding]:
@@ -89,7 +88,7 @@ def _by_plan(
 ) -> Iterator[Finding]:
     giver, seats = entitlement.given_by, book.plans[plan].seats.minimum
     given = (entitlement.quantity or ZERO) * (seats if giver.per == "seat" else 1)
-    months = 1 if giver.renews == "month" and _is_monthly(book, plan) else MONTHS
+    months = 1 if giver.renews == "month" and is_monthly(book, plan) else MONTHS
     given *= MONTHS if giver.renews == "month" and months == MONTHS else 1
     part = cheapest(book, entitlement.covers, given)
     whole = _least(book, plan, day, months=months)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
+from billing.lint.curve import is_free
 from billing.lint.purchase import MONTHS, SEATS, Order, Use, cost, has_seats, uses
 from billing.money import ZERO
 from billing.price import CATALOG
@@ -20,14 +21,14 @@ DAYS = 30
 
 
 class Content(NamedTuple):
-    """What a plan gives: the most it serves (None: no end), what its fee includes, and what comes with it.
+    """What a plan gives: the most it serves, what its fee includes, and what comes with it (None: without an end).
 
     `services` are the list prices of included plans by their stream, for a year; `rights` how much entitlements
     cover a year (None: everything), by what they cover.
     """
 
     most: dict[Use | str, Decimal | None]
-    included: dict[Use, Decimal]
+    included: dict[Use, Decimal | None]
     services: dict[str, Decimal]
     rights: dict[str, Decimal | None]
 
@@ -41,11 +42,13 @@ def content(book: PriceBook, key: str) -> Content:
     for use, limit in limited.items():
         most[use] = _monthly(limit)
     most[SEATS] = None if plan.seats.maximum is None else Decimal(plan.seats.maximum)
-    included = {
-        uses(price): price.allowance * (plan.seats.minimum if price.allowance_per == "seat" else 1)
-        for price in plan.prices.values()
-        if price.meter is not None and price.allowance
-    }
+    included: dict[Use, Decimal | None] = {}
+    for price in plan.prices.values():
+        if price.meter is not None and is_free(price):
+            included[uses(price)] = most[uses(price)]
+        elif price.meter is not None and price.allowance:
+            seats = plan.seats.minimum if price.allowance_per == "seat" else 1
+            included[uses(price)] = price.allowance * seats
     return Content(most, included, _services(book, plan), dict(_rights(book, key)))
 
 
@@ -104,7 +107,7 @@ def as_much(one: Content, other: Content) -> bool:
 
 def includes_no_less(one: Content, other: Content) -> bool:
     """Tell whether no allowance of `other` is larger than that of `one`."""
-    return all(one.included.get(use, ZERO) >= quantity for use, quantity in other.included.items())
+    return all(_covers(one.included.get(use, ZERO), held) for use, held in other.included.items())
 
 
 def serves_more(one: Content, other: Content) -> list[str]:
@@ -116,8 +119,8 @@ def serves_more(one: Content, other: Content) -> list[str]:
     ]
     found += [
         use.meter
-        for use, quantity in one.included.items()
-        if use in other.most and quantity > other.included.get(use, ZERO)
+        for use, held in one.included.items()
+        if use in other.most and not _covers(other.included.get(use, ZERO), held)
     ]
     return list(dict.fromkeys(found))
 

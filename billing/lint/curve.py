@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from billing.money import ZERO
 from billing.price import Rate
-from billing.pricing import bands
+from billing.pricing import amount, bands
 
 STAIRS_MAX = 256
 """How many steps of a package are looked at in a stretch without another edge."""
@@ -68,6 +68,11 @@ def slope_of(rate: Rate) -> Decimal:
     if rate.model == "package":
         return (rate.unit_price or ZERO) / (rate.package_size or ONE)
     return pieces(rate)[-1].slope
+
+
+def is_free(rate: Rate) -> bool:
+    """Tell whether no quantity costs anything."""
+    return not any(amount(rate, edge + 1) for edge in [ZERO, *edges_of(rate)])
 
 
 def edges_of(rate: Rate) -> list[Decimal]:
@@ -182,16 +187,18 @@ def cheaper_from(dear: Curve, cheap: Curve, low: Decimal, high: Decimal) -> Deci
     def less(quantity: Decimal) -> bool:
         return cheap.at(quantity) < dear.at(quantity)
 
-    before: Decimal | None = None
-    for point in points(dear, cheap, low, high):
+    looked = points(dear, cheap, low, high)
+    for number, point in enumerate(looked):
         if less(point):
-            return point if before is None else _least(less, before, point, whole=whole)
-        before = point
+            if not number:
+                return point
+            beyond = looked[number + 1] if number + 1 < len(looked) else point
+            return _least(less, looked[number - 1], beyond if less(beyond) else point, whole=whole)
     return None
 
 
 def _least(less: Callable[[Decimal], bool], low: Decimal, high: Decimal, *, whole: bool) -> Decimal:
-    """Return the first quantity above `low` for which `less` is true, knowing that it is at `high`.
+    """Return the first whole quantity above `low` for which `less` is true, knowing that it is at `high`.
 
     Where no whole unit between does, the units are parted, to the least parts that are needed.
     """

@@ -8,7 +8,7 @@ from billing.lint.content import Pair
 from billing.lint.curve import slope_of
 from billing.lint.finding import Finding, Purchase, figure
 from billing.lint.plans import Menu
-from billing.lint.purchase import Order, Use, counts, of_plan, of_rate, unit_of
+from billing.lint.purchase import MONTHS, Order, Use, counts, is_monthly, of_plan, of_rate, unit_of
 from billing.money import ZERO
 from billing.price import Price
 
@@ -37,8 +37,7 @@ def inversions(menu: Menu) -> Iterator[Finding]:
     for pair, name, lower, higher in found:
         if pair.more and higher.unit_price > lower.unit_price > 0:
             yield _inverted(menu, pair, name, lower, higher)
-    for pair, name, lower, higher in _widest(found):
-        yield _multiple(menu, pair, name, lower, higher)
+    yield from _widest(menu, found)
 
 
 def _marginal(menu: Menu, key: str, name: Use) -> Marginal | None:
@@ -51,20 +50,24 @@ def _marginal(menu: Menu, key: str, name: Use) -> Marginal | None:
 Found = tuple[Pair, Use, Marginal, Marginal]
 
 
-def _widest(found: list[Found]) -> Iterator[Found]:
-    """Yield for each plan and meter the pair in which one more unit is the greatest multiple."""
-    by_plan: dict[tuple[str, Use], list[Found]] = {}
+def _widest(menu: Menu, found: list[Found]) -> Iterator[Finding]:
+    """Yield for each plan and meter the pair whose bills differ most."""
+    by_plan: dict[tuple[str, Use], list[Finding]] = {}
     for item in found:
         _, name, lower, higher = item
         if higher.unit_price and lower.unit_price >= MULTIPLE * higher.unit_price:
-            by_plan.setdefault((lower.key, name), []).append(item)
-    for items in by_plan.values():
-        yield min(items, key=lambda item: (item[3].unit_price, item[3].key))
+            finding = _multiple(menu, *item)
+            if finding.purchases[0].amount > finding.purchases[1].amount:
+                by_plan.setdefault((lower.key, name), []).append(finding)
+    for findings in by_plan.values():
+        yield max(findings, key=lambda finding: finding.purchases[0].amount / finding.purchases[1].amount)
 
 
 def _inverted(menu: Menu, pair: Pair, name: Use, lower: Marginal, higher: Marginal) -> Finding:
     unit = unit_of(menu.book, name)
     size = max(price.package_size or Decimal(1) for price in (lower.price, higher.price))
+    while higher.unit_price * size < 1:
+        size *= 10
     dear, cheap = (_beyond(menu, item, unit, size) for item in (higher, lower))
     return Finding(
         "overage-inversion", "warning", _place(higher), f"{lower.key} {unit}",
@@ -110,29 +113,52 @@ def _rounded(times: Decimal) -> str:
 
 
 def growth(menu: Menu) -> Iterator[Finding]:
-    """Find plans that cost more, once grown by overage to what the next plan includes, than that plan."""
+    """Find plans that cost more, once grown by overage to what the next plan includes, than that plan.
+
+    The next plan is the one of those that give more which begins the lowest.
+    """
     for lower in dict.fromkeys(pair.lower for pair in menu.pairs):
-        grown = [item for pair in menu.pairs if pair.lower == lower and pair.more for item in _grown(menu, pair)]
-        if grown:
-            yield min(grown, key=lambda finding: finding.purchases[1].amount)
+        higher = [
+            (menu.entry(pair.higher), pair)
+            for pair in menu.pairs
+            if pair.lower == lower and pair.more and any(pair.less.included.values())
+            and menu.entry(pair.higher) > menu.entry(lower)
+        ]  # fmt: skip
+        if higher:
+            _, pair = min(higher, key=lambda item: item[0])
+            yield from _grown(menu, pair, is_long=False)
+            yield from _grown(menu, pair, is_long=True)
 
 
-def _grown(menu: Menu, pair: Pair) -> Iterator[Finding]:
-    """Yield a finding where the higher plan with all it includes costs less than the lower one grown to that."""
+def _is_long(menu: Menu, key: str, use: Use) -> bool:
+    prices = menu.book.plans[key].prices.values()
+    return any(price.window != "period" for price in prices if counts(price, use))
+
+
+def _grown(menu: Menu, pair: Pair, *, is_long: bool) -> Iterator[Finding]:
+    """Yield a finding where the higher plan with all it includes costs less than the lower one grown to that.
+
+    Allowances of a month are compared by a month's bill, or by a year's where prices are by the year; those of
+    longer windows by the first bill of plans that are paid by the year alone.
+    """
     usage = {}
     for use, quantity in pair.much.included.items():
+        if quantity is None or _is_long(menu, pair.higher, use) != is_long:
+            continue
         most = pair.less.most.get(use, ZERO)
         usage[use] = quantity if most is None else min(quantity, most)
-    sold = [use for use, quantity in usage.items() if quantity > pair.less.included.get(use, ZERO)]
-    if not sold or menu.dominated(pair):
+    held = pair.less.included
+    sold = [use for use, quantity in usage.items() if (own := held.get(use, ZERO)) is not None and quantity > own]
+    keys = (pair.lower, pair.higher)
+    fees = [price for key in keys for price in menu.book.plans[key].prices.values() if price.meter is None]
+    by_year = all(price.cadence != "billing" for price in fees)
+    if not sold or (is_long and not (by_year and not any(menu.book.plans[key].commitment for key in keys))):
         return
-    orders = [Order(key, menu.book.plans[key].seats.minimum, usage=usage) for key in (pair.lower, pair.higher)]
-    if not any(price.cadence != "billing" for order in orders
-               for price in menu.book.plans[order.plan].prices.values()):  # fmt: skip
-        orders = [order._replace(months=1) for order in orders]
-    if any(menu.book.plans[order.plan].commitment for order in orders):
-        orders = [order._replace(months=12) for order in orders]
-    dear, cheap = (of_plan(menu.book, order, menu.day) for order in orders)
+    months = 1 if is_long or is_monthly(menu.book, *keys) else MONTHS
+    dear, cheap = (
+        of_plan(menu.book, Order(key, menu.book.plans[key].seats.minimum, months=months, usage=usage), menu.day)
+        for key in keys
+    )
     if dear.amount > cheap.amount:
         told = " and ".join(f"{figure(usage[use])} {unit_of(menu.book, use)}" for use in sold)
         yield Finding(

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
-from billing.lint.content import Pair, pairs
-from billing.lint.curve import Curve, cheaper_from, never_cheaper
+from billing.lint.content import Pair, content, pairs
+from billing.lint.curve import Curve, cheaper_from, never_cheaper, points
 from billing.lint.finding import Finding, Purchase, figure
-from billing.lint.purchase import SEATS, Order, Use, has_seats, of_plan, unit_of
+from billing.lint.purchase import MONTHS, SEATS, Order, Use, cost, has_seats, is_monthly, of_plan, unit_of
 from billing.lint.tariff import Terms, curve, top_of, varied
 from billing.money import ZERO
 from billing.price_book import PriceBook
@@ -23,6 +24,7 @@ class Menu:
         self.day = day
         self.pairs = list(pairs(book))
         self._curves: dict[tuple[str, str, Use | str], Curve] = {}
+        self._dominated: dict[tuple[str, str], bool] = {}
 
     def curve(self, key: str, billing: str, name: Use | str) -> Curve:
         """Return a plan's cost of a year by a quantity."""
@@ -39,25 +41,34 @@ class Menu:
         if has_seats(self.book.plans[pair.lower]):
             yield SEATS
 
+    def book_names(self, key: str) -> list[Use | str]:
+        """Return the quantities by which a plan varies."""
+        return list(content(self.book, key).most)
+
+    def entry(self, key: str) -> Decimal:
+        """Return what a year of a plan costs at least."""
+        return cost(self.book, Order(key, seats=self.book.plans[key].seats.minimum), self.day)
+
     def low(self, pair: Pair, name: Use | str) -> Decimal:
         """Return the least quantity of a comparison: the seats that both plans may have, or no usage."""
         plans = self.book.plans
         least = max(plans[pair.lower].seats.minimum, plans[pair.higher].seats.minimum)
         return Decimal(least) if name == SEATS else ZERO
 
-    def billings(self, pair: Pair) -> tuple[str, ...]:
-        """Return how the two can be paid where it makes a difference."""
-        prices = [price for key in (pair.lower, pair.higher) for price in self.book.plans[key].prices.values()]
+    def billings(self, key: str) -> tuple[str, ...]:
+        """Return how a plan can be paid where it makes a difference."""
+        prices = self.book.plans[key].prices.values()
         return ("month", "year") if any(price.annual is not None for price in prices) else ("month",)
 
     def dominated(self, pair: Pair) -> bool:
         """Tell whether the lower plan is nowhere cheaper and somewhere dearer than the one that gives as much."""
-        names = list(self.shared(pair))
-        return (
-            bool(names)
-            and all(self._nowhere_cheaper(pair, name) for name in names)
-            and any(self.dearer_at(pair, name) is not None for name in names)
-        )
+        who = (pair.lower, pair.higher)
+        if who not in self._dominated:
+            names = list(self.shared(pair))
+            self._dominated[who] = all(self._nowhere_cheaper(pair, name) for name in names) and any(
+                self.dearer_at(pair, name) is not None for name in names
+            )
+        return self._dominated[who]
 
     def _nowhere_cheaper(self, pair: Pair, name: Use | str) -> bool:
         low, high = self.low(pair, name), pair.less.most[name]
@@ -82,7 +93,7 @@ def dominated(menu: Menu) -> Iterator[Finding]:
     for pair in menu.pairs:
         if not pair.whole or not menu.dominated(pair):
             continue
-        if not pair.more and _entry(menu, pair.lower) > _entry(menu, pair.higher):
+        if not pair.more and menu.entry(pair.lower) > menu.entry(pair.higher):
             continue
         name = next(name for name in menu.shared(pair) if menu.dearer_at(pair, name) is not None)
         quantity = menu.dearer_at(pair, name)
@@ -96,53 +107,130 @@ def dominated(menu: Menu) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _entry(menu: Menu, key: str) -> Decimal:
-    return of_plan(menu.book, Order(key, seats=menu.book.plans[key].seats.minimum), menu.day).amount
-
-
 def _bought(menu: Menu, pair: Pair, billing: str, name: Use | str, quantity: Decimal) -> tuple[Purchase, ...]:
-    terms = Terms(menu.day, billing)
-    seats = menu.book.plans
-    return tuple(
-        of_plan(menu.book, varied(key, terms, name, quantity, seats=seats[key].seats.minimum), menu.day)
-        for key in (pair.lower, pair.higher)
-    )
+    terms, plans = Terms(menu.day, billing), menu.book.plans
+    keys = (pair.lower, pair.higher)
+    months = 1 if billing == "month" and is_monthly(menu.book, *keys) else MONTHS
+    orders = (varied(key, terms, name, quantity, seats=plans[key].seats.minimum) for key in keys)
+    return tuple(of_plan(menu.book, order._replace(months=months), menu.day) for order in orders)
 
 
 def cheaper_upgrades(menu: Menu) -> Iterator[Finding]:
-    """Find quantities for which a lower plan is sold, and at which a plan that gives more is cheaper."""
+    """Find quantities for which a lower plan is sold, and at which a plan that gives more is cheaper.
+
+    Of several plans that are, the one is told that is so first.
+    """
+    by_lower: dict[str, list[Pair]] = {}
     for pair in menu.pairs:
-        if not pair.more or menu.dominated(pair):
-            continue
-        for billing in menu.billings(pair):
-            for name in menu.shared(pair):
-                yield from _cheaper(menu, pair, billing, name)
+        if pair.more and not menu.dominated(pair):
+            by_lower.setdefault(pair.lower, []).append(pair)
+    for lower, found in by_lower.items():
+        for billing in menu.billings(lower):
+            for name in menu.book_names(lower):
+                crossings = [found for pair in found for found in _crossings_of(menu, pair, billing, name)]
+                for is_promise in (False, True):
+                    some = [crossing for crossing in crossings if crossing.is_promise == is_promise]
+                    if some:
+                        yield _cheaper(menu, min(some, key=lambda crossing: crossing.start))
 
 
-def _cheaper(menu: Menu, pair: Pair, billing: str, name: Use | str) -> Iterator[Finding]:
+class Crossing(NamedTuple):
+    """From where on the higher plan of a pair is the cheaper, and up to where the lower one is sold.
+
+    `is_promise`: with seats that cost no more, as the higher plan promises.
+    """
+
+    pair: Pair
+    billing: str
+    name: Use | str
+    start: Decimal
+    top: Decimal | None
+    is_promise: bool
+
+
+def _crossings_of(menu: Menu, pair: Pair, billing: str, name: Use | str) -> Iterator[Crossing]:
+    if name not in menu.shared(pair):
+        return
     lower, higher = (menu.curve(key, billing, name) for key in (pair.lower, pair.higher))
     low = menu.low(pair, name)
     top = top_of(menu.book, pair.lower, name, pair.less.most[name])
-    committed = menu.book.plans[pair.higher].commitment is not None
-    if top is None and not committed:
+    plan = menu.book.plans[pair.higher]
+    if top is None and (name != SEATS or plan.commitment is None):
         return  # nothing says that the lower plan is meant for so much: that is what a menu of plans is for
     high = top if top is not None else max(lower.far, higher.far) * 100
-    if high <= low or not lower.at(low) < higher.at(low):
-        return
-    start = cheaper_from(lower, higher, low, high)
-    if start is None:
-        return
+    as_promised = [higher, Curve(lambda _: higher.at(low))] if name in plan.unlimited else [higher]
+    for number, curve_of_higher in enumerate(as_promised):
+        if high > low and lower.at(low) < curve_of_higher.at(low):
+            start = cheaper_from(lower, curve_of_higher, low, high)
+            if start is not None:
+                yield Crossing(pair, billing, name, start, top, is_promise=bool(number))
+
+
+def _cheaper(menu: Menu, crossing: Crossing) -> Finding:
+    pair, billing, name, start, top, is_promise = crossing
     what = SEATS if isinstance(name, str) else f"{unit_of(menu.book, name)} a month"
-    sold = f"though {pair.lower!r} is sold up to {figure(high)}" if top is not None else "and nothing ends it there"
+    sold = f"though {pair.lower!r} is sold up to {figure(top)}" if top is not None else "and nothing ends it there"
     missing = "" if pair.whole else "; not everything that comes with the lower one comes with it"
-    yield Finding(
+    promised = ", which promises them without an end," if is_promise else ""
+    dear, cheap = _bought(menu, pair, billing, name, start)
+    if is_promise:
+        cheap = _bought(menu, pair, billing, name, menu.low(pair, name))[1]
+    return Finding(
         "cheaper-upgrade",
         "error" if top is not None and pair.whole else "warning",
         f"plans.{pair.lower}",
-        f"{pair.higher} {what} {billing}",
-        f"from {figure(start)} {what} on ({_PAYS[billing]}), {pair.higher!r} costs less than {pair.lower!r},"
-        f" {sold}{missing}",
-        f"end {pair.lower!r} at {figure(start - 1) if start > 1 else figure(start)} {what},"
-        f" or raise the price of {pair.higher!r}",
-        _bought(menu, pair, billing, name, start),
+        f"{pair.higher} {what} {billing}" + (" promised" if is_promise else ""),
+        f"from {figure(start)} {what} on ({_PAYS[billing]}), {pair.higher!r}{promised} costs less than"
+        f" {pair.lower!r}, {sold}{missing}",
+        f"end {pair.lower!r} below {figure(start)} {what}, or raise the price of {pair.higher!r}",
+        (dear, cheap),
     )
+
+
+def unreachable(menu: Menu) -> Iterator[Finding]:
+    """Find plans that no single other makes pointless, and that still are never the cheapest.
+
+    They compete by one meter with plans that serve as much of it and bring as much with them.
+    """
+    rivals: dict[tuple[str, Use | str], list[Pair]] = {}
+    for pair in menu.pairs:
+        for name in menu.shared(pair):
+            if pair.whole and isinstance(name, Use):
+                rivals.setdefault((pair.lower, name), []).append(pair)
+    for (key, name), found in rivals.items():
+        if len(found) > 1 and not any(menu.dominated(pair) for pair in found):
+            yield from _never_cheapest(menu, key, name, found)
+
+
+def _never_cheapest(menu: Menu, key: str, name: Use | str, found: list[Pair]) -> Iterator[Finding]:
+    """Yield a finding where at every quantity some rival costs less."""
+    own = menu.curve(key, "month", name)
+    others = [menu.curve(pair.higher, "month", name) for pair in found]
+    most = found[0].less.most[name]
+    high = max(own.far, *(other.far for other in others)) if most is None else most
+    if most is None and own.slope <= min(other.slope for other in others):
+        return
+    at = sorted({point for other in others for point in points(own, other, ZERO, high)})
+    at = sorted({*at, *(_crossings(others, at))})
+    if all(min(other.at(point) for other in others) < own.at(point) for point in at):
+        quantity = min(at, key=lambda point: own.at(point) - min(other.at(point) for other in others))
+        best = min(found, key=lambda pair: menu.curve(pair.higher, "month", name).at(quantity))
+        yield Finding(
+            "unreachable", "warning", f"plans.{key}", unit_of(menu.book, name),
+            f"{key!r} is at no quantity of {unit_of(menu.book, name)} the cheapest: at {figure(quantity)} a month it"
+            f" comes nearest, and {best.higher!r} still costs less",
+            "lower its price until it is the best for someone, or drop it",
+            _bought(menu, best, "month", name, quantity),
+        )  # fmt: skip
+
+
+def _crossings(others: list[Curve], at: list[Decimal]) -> Iterator[Decimal]:
+    """Yield where rivals cross each other: there the cheapest of them is the dearest."""
+    for number, one in enumerate(others):
+        for other in others[number + 1 :]:
+            for low, high in zip(at, at[1:], strict=False):
+                if (one.at(low) - other.at(low)) * (one.at(high) - other.at(high)) < 0:
+                    first, second = (one, other) if one.at(low) > other.at(low) else (other, one)
+                    met = cheaper_from(second, first, low, high)
+                    if met is not None:
+                        yield from (met, met - 1) if met >= 1 else (met,)

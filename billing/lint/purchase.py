@@ -161,6 +161,16 @@ def has_seats(plan: Plan) -> bool:
     return any(price.per == "seat" or price.allowance_per == "seat" for price in plan.prices.values())
 
 
+def is_monthly(book: PriceBook, *keys: str) -> bool:
+    """Tell whether a month of some plans says all of a year: nothing is due by the year, once or at its end."""
+    plans = [book.plans[key] for key in keys]
+    prices = [price for plan in plans for price in plan.prices.values()]
+    return not any(plan.commitment for plan in plans) and all(
+        price.cadence == "billing" and price.window == "period" and not price.commitment and not price.changes
+        for price in prices
+    )
+
+
 def _told(book: PriceBook, order: Order) -> str:
     parts = [book.plans[order.plan].name]
     if has_seats(book.plans[order.plan]):

@@ -73,13 +73,15 @@ def _rates(
 
 
 def top_of(book: PriceBook, key: str, name: Use | str, most: Decimal | None) -> Decimal | None:
-    """Return up to where a plan is sold: its limit, or the last edge that its prices name; None without an end."""
-    if most is not None:
+    """Return up to where a plan is sold: its limit, or the last seat that its prices name; None without an end.
+
+    Tiers of usage say nothing of the kind: they are discounts for those who use much.
+    """
+    if most is not None or not isinstance(name, str):
         return most
-    plan = book.plans[key]
     edges = [ZERO]
-    for price in plan.prices.values():
-        if price.per == "seat" if isinstance(name, str) else counts(price, name) and price.window == "period":
+    for price in book.plans[key].prices.values():
+        if price.per == "seat":
             rates = (price, price.annual) if price.annual is not None else (price,)
-            edges += [tier.up_to + price.allowance for rate in rates for tier in rate.tiers if tier.up_to]
+            edges += [tier.up_to for rate in rates for tier in rate.tiers if tier.up_to]
     return max(edges) or None

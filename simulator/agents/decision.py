@@ -31,7 +31,14 @@ def leads_in(demand: Demand, month: int, calendar_month: int) -> float:
         level = knots[-1]
     else:
         level = knots[year] + (knots[year + 1] - knots[year]) * (part + 0.5) / MONTHS
-    return level * (demand.december if calendar_month == DECEMBER else 1.0)
+    return (
+        level * season_of(demand, calendar_month) * (demand.december if calendar_month == DECEMBER else 1.0)
+    )
+
+
+def season_of(demand: Demand, calendar_month: int) -> float:
+    """Return how many times as much is bought in a month as in the average one."""
+    return demand.season[calendar_month - 1] * MONTHS / sum(demand.season)
 
 
 def conversion(habits: Conversion, *, pressure: float, price: float, users: int) -> float:
@@ -94,6 +101,11 @@ def ramp(first: float, last: float, ramp_days: float) -> float:
 def growth(use: Use, normal: float) -> float:
     """Return the logarithm of a subscription's growth a month, from its standard normal number."""
     return log1p(min(use.growth_most, max(-0.5, use.growth + use.growth_sd * normal)))
+
+
+def newcomers(use: Use, month: int) -> float:
+    """Return how many times as much those use who come in a month (0 is the first) as those of the first."""
+    return (1.0 + use.newcomers) ** month
 
 
 def season(amplitude: float, calendar_month: int) -> float:

@@ -23,14 +23,16 @@ class Demand(Record):
     """How many leads come: `leads` a month at the start and at the end of each year, in between on a line.
 
     A month's leads are Poisson around that, times a log-normal factor of sigma `noise` and, in December,
-    times `december`. `pipeline_months` is for how long the company sold before the first day: leads of that
-    time close later. `at_start` customers are there on the first day. One agent on a free plan stands for
-    `stands_for` users, and is as many times as likely to become a customer.
+    times `december`. `season` weighs the twelve months of a calendar year, for leads and for free users who
+    begin to pay: budgets are new in January. `pipeline_months` is for how long the company sold before the
+    first day: leads of that time close later. `at_start` customers are there on the first day. One agent on a
+    free plan stands for `stands_for` users, and is as many times as likely to become a customer.
     """
 
     leads: tuple[Rate, ...] = (0.0,)
     noise: Rate = 0.1
     december: Rate = 0.85
+    season: Annotated[tuple[Rate, ...], Field(min_length=12, max_length=12)] = (1.0,) * 12
     pipeline_months: int = Field(0, ge=0, le=24)
     at_start: int = Field(0, ge=0, le=10_000)
     stands_for: int = Field(1, ge=1, le=10_000)
@@ -68,8 +70,9 @@ class Use(Record):
     """How much of a meter a subscription uses in a month once it is used to it: log-normal around `median`.
 
     Use ramps up as 1 - exp(-days / `ramp_days`) and grows by a normal rate a month (of the subscription, not
-    above `growth_most`). `season` is the amplitude of the year. One reading covers so many `days`. On the
-    free plan the median is `free_median` and a reading covers `free_days`.
+    above `growth_most`); those who come a month later begin with `newcomers` more. `season` is the amplitude
+    of the year. One reading covers so many `days`. On the free plan the median is `free_median` and a reading
+    covers `free_days`.
     """
 
     median: Positive
@@ -81,6 +84,7 @@ class Use(Record):
     growth: Annotated[float, Field(ge=-0.5, le=1)] = 0.02
     growth_sd: Share = 0.04
     growth_most: Share = 0.08
+    newcomers: Annotated[float, Field(ge=-0.5, le=1)] = 0.0
     season: Share = 0.0
 
 

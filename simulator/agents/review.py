@@ -94,7 +94,8 @@ def consider_paying(account: Account, subscription: Subscription) -> Iterator[Ac
     rate = decision.conversion(
         habits,
         pressure=subscription.pressure(),
-        price=account.market.price_effect(subscription.key),
+        price=account.market.price_effect(subscription.key)
+        * decision.season_of(account.habits.demand, account.world.date().month),
         users=account.habits.demand.stands_for,
     )
     day = day_of(account.world, draw[1], rate)

@@ -32,6 +32,7 @@ class Subscription:
         self._use: dict[str, float] = {}
         self._wants = {
             meter: chance.lognormal(f"{key} {meter}", median=use.median, sigma=use.sigma)
+            * decision.newcomers(use, world.month)
             for meter, use in product.uses.items()
         }
         self._growth = {

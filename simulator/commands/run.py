@@ -1,7 +1,8 @@
-"""`saasim run`: simulate a scenario, bill it, check it, publish it, and say what it came to."""
+"""`saasim run`: simulate a scenario or follow a plan, bill it, check it, publish it, say what it came to."""
 
 import signal
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +12,11 @@ from billing.ledger import connect
 from metering.document import Problem, Problems
 from simulator import scenario, summary, tables
 from simulator.manifest import LEDGER
+from simulator.plan import file as plan_file
 from simulator.progress import Progress
 from simulator.publication import RUNS, check_name
-from simulator.run import Finished, Stopped, simulate
-from simulator.scenario import Scenario
+from simulator.run import Finished, Stopped, follow, simulate
+from simulator.scenario import Year
 from simulator.values import to_json
 
 INTERRUPTED = 130
@@ -24,8 +26,14 @@ INTERRUPTED = 130
 def run(
     name: str, *, out: Path | None, settings: Sequence[str], named: Mapping[str, str], as_json: bool
 ) -> int:
-    """Run a scenario. `settings` are `key=value`; `named` are settings that have an option of their own."""
+    """Run a scenario, or a plan where `name` is one.
+
+    `settings` are `key=value`; `named` are settings that have an option of their own.
+    """
     overrides = {**parsed(settings), **named}
+    path = plan_file.path_of(name)
+    if path is not None:
+        return _follow(path, out=out, overrides=overrides, as_json=as_json)
     try:
         loaded = scenario.load(name, overrides)
     except Problems as found:
@@ -41,7 +49,24 @@ def run(
     except Stopped as stopped:
         _say_stopped(stopped, place, count)
         return INTERRUPTED
-    _say_finished(finished, loaded.scenario, title, seconds=progress.seconds(), as_json=as_json)
+    expected = loaded.scenario.targets
+    _say_finished(finished, expected, title, seconds=progress.seconds(), as_json=as_json)
+    return 0
+
+
+def _follow(path: Path, *, out: Path | None, overrides: Mapping[str, str], as_json: bool) -> int:
+    """Run the company of a plan."""
+    began = time.monotonic()
+    if "seed" in overrides:
+        raise Problems([Problem("--seed", "a plan leaves nothing to chance", "leave it out")])
+    aside = tables.terminal(sys.stderr)
+    with aside.status(f"following {path}"):
+        loaded = plan_file.load(path, overrides)
+        place = out or RUNS / check_name(loaded.name, f"{path}: its name")
+        finished = follow(loaded, place, overrides=overrides)
+    count, first = finished.manifest["months"]["count"], finished.manifest["months"]["first"]
+    title = f"{loaded.plan.name}, as planned: {count} months from {first}"
+    _say_finished(finished, (), title, seconds=time.monotonic() - began, as_json=as_json)
     return 0
 
 
@@ -114,10 +139,12 @@ def _say_stopped(stopped: Stopped, out: Path, count: int) -> None:
     )
 
 
-def _say_finished(finished: Finished, lived: Scenario, title: str, *, seconds: float, as_json: bool) -> None:
+def _say_finished(
+    finished: Finished, expected: Sequence[Year], title: str, *, seconds: float, as_json: bool
+) -> None:
     with connect(finished.out / LEDGER) as ledger:
         currency = finished.manifest["price_book"]["currency"]
-        figures = summary.summarise(ledger, currency, lived.targets)
+        figures = summary.summarise(ledger, currency, expected)
     if as_json:
         told = {
             "run": str(finished.out),

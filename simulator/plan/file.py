@@ -74,19 +74,24 @@ def load(path: Path, overrides: Mapping[str, str] | None = None) -> Loaded:
         data = parse(text, place)
         _override(data, changes)
         text = to_toml(data)
+    plan, company = loads(text, place, months=None if months is None else _count(months))
+    stem = path.parent.name if path.name == STANDARD else path.stem
+    return Loaded(plan, company, f"{stem.removesuffix(ENDING)}{ENDING}", path, text.encode())
+
+
+def loads(text: str, place: str = "plan", *, months: int | None = None) -> tuple[Plan, Compiled]:
+    """Read a plan from TOML text, and make a company of its first `months`, or all. Raises Problems."""
     plan = plan_file.loads(text, place)
     if not plan.things:
         raise problem(place, "has no [things], so there is nothing to bill", "say how its drivers are sold")
+    if not plan.periods:
+        raise problem(place, "has no [periods], so nothing has a date", "add them")
     things = validate(Things, {"things": plan.things}, place).things
-    stem = path.parent.name if path.name == STANDARD else path.stem
-    name = f"{stem.removesuffix(ENDING)}{ENDING}"
     time = whole(plan)
     if months is not None:
-        time = Period(time.starts_on, min(time.ends_on, add_months(time.starts_on, _count(months))))
-    company = compiled(
-        plan.name, plan.currency, counted(plan, things, place), time, place=place, sources=plan.sources
-    )
-    return Loaded(plan, company, name, path, text.encode())
+        time = Period(time.starts_on, min(time.ends_on, add_months(time.starts_on, months)))
+    numbers = counted(plan, things, place)
+    return plan, compiled(plan.name, plan.currency, numbers, time, place=place, sources=plan.sources)
 
 
 def _count(months: str) -> int:
