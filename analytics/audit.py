@@ -17,7 +17,13 @@ from analytics.finding import Finding
 from analytics.interval import Interval, Range, add, negative, point
 from analytics.plan import ALL, Plan
 from analytics.printed import Printed, parse
-from analytics.recomputation import DRIVERS_ROUGHLY, PRINTED, PRINTED_ROUGHLY, Recomputation
+from analytics.recomputation import (
+    DRIVERS_ROUGHLY,
+    PRINTED,
+    PRINTED_LEAVES_ROUGHLY,
+    PRINTED_ROUGHLY,
+    Recomputation,
+)
 
 SUMS = ("total", "periods")
 """The ways to a figure whose printed parts must add up as they are printed."""
@@ -69,7 +75,10 @@ def _defined(worked: Recomputation, at: At, found: dict[At, Finding]) -> Finding
     roughly = worked.of_way(way, DRIVERS_ROUGHLY)
     beside = None if way.where else worked.of_way(way, PRINTED)
     fits = printed.fits(value) or (roughly is not None and printed.fits(roughly))
-    fits_beside = beside is not None and printed.fits(beside)
+    fits_beside = any(
+        found_beside is not None and printed.fits(found_beside)
+        for found_beside in ([beside, worked.of_way(way, PRINTED_LEAVES_ROUGHLY)] if beside is not None else [])
+    )
     if fits and not _adds_up(worked, way, printed):
         wrong = _wrong_inputs(worked, way, found)
         return _finding(worked, at, way, "wrong", beside or value, beside, wrong)
@@ -158,9 +167,11 @@ def _outside(worked: Recomputation, at: At) -> Iterator[Finding]:
     around = _bounds(worked, within, at.period)
     if not _holds("in", printed.meant, around):
         working = f"{printed.text} in {printed.like(_flat(around))}"
+        other = worked.plan.figures.get(within)
+        sources = [figure.source_of(at.period), other.source_of(at.period) if other else ""]
         yield Finding("wrong", "range", at.name, at.period, printed, _flat(around), None,
-                      _distance(printed.exact, _flat(around)), working, "", (),
-                      figure.source_of(at.period))  # fmt: skip
+                      _distance(printed.exact, _flat(around)), working,
+                      source=", ".join(dict.fromkeys(filter(None, sources))))  # fmt: skip
 
 
 def _bounds(worked: Recomputation, within: str, period: str) -> Range:

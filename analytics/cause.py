@@ -29,6 +29,9 @@ EXPANSIONS_MAX = 6
 NEEDED_MAX = 2
 """So many drivers are named that could make a figure right."""
 
+NAMES_MAX = 40
+"""A formula of more names is not opened further: nobody would read it."""
+
 SHARES_MIN = 3
 """Of fewer shares, a whole that they have in common says nothing."""
 
@@ -73,16 +76,19 @@ def together(worked: Recomputation, findings: Sequence[Finding]) -> list[Finding
 
 
 def _opened(worked: Recomputation, way: Way) -> Node:
-    """Return the formula of a way; that of a case is followed down to the drivers."""
-    node = way.node
-    for _ in range(EXPANSIONS_MAX if way.where else 0):
-        node = expression.replaced(node, lambda name: _definition(worked, name, dict(way.where)))
+    """Return the formula of a way, through figures that are not printed; a case down to the drivers."""
+    node, where = way.node, dict(way.where)
+    for _ in range(EXPANSIONS_MAX):
+        if sum(1 for _ in expression.names(node)) <= NAMES_MAX:
+            node = expression.replaced(node, lambda name: _definition(worked, name, where))
     return node
 
 
 def _definition(worked: Recomputation, name: Name, where: Mapping[str, Range]) -> Node:
-    ways = worked.derived.ways.get(At(name.name, name.period), ())
-    if name.end or name.name in where or not ways or ways[0].where:
+    at = At(name.name, name.period)
+    ways = worked.derived.ways.get(at, ())
+    printed = at.name in worked.plan.figures and at.period in worked.plan.figures[at.name].printed
+    if name.end or name.name in where or not ways or ways[0].where or (printed and not where):
         return name
     return ways[0].node
 
@@ -164,7 +170,8 @@ def _needed(
             return _tried(worked, node, where, name, to)
 
         value = _solved(tried, now, printed.low)
-        if value is not None and value > 0 and _is_plain(value):
+        whole = all(one.low.denominator == 1 for one in worked.plan.drivers[name.name].values.values())
+        if value is not None and value > 0 and _is_plain(value) and (value.denominator == 1 or not whole):
             text = f"{name.name} of {shown(value, 6)}, not {shown(now.middle)},"
             found.append((abs(value / now.middle - 1), text))
     if found:

@@ -210,8 +210,7 @@ class _Deriver:
             if node is not None:
                 yield Way("formula", self.bind(node, period, f"{place}.formula"))
         elif figure.total_of:
-            known = [part for part in figure.total_of if not self._is_blank(part, period)]
-            node = Operation("sum", tuple(map(Name, known or figure.total_of)))
+            node = Operation("sum", tuple(map(Name, self._rows(figure.total_of, period))))
             yield Way("total", self.bind(node, period, f"{place}.total_of"))
         elif figure.share_of:
             node = Operation("/", tuple(map(Name, figure.share_of)))
@@ -228,10 +227,19 @@ class _Deriver:
         elif figure.case_of:
             yield self._case(figure, period, place)
 
+    def _rows(self, names: tuple[str, ...], period: str) -> tuple[str, ...]:
+        """Leave out the rows of a table that are blank in a period: what is printed, but not there.
+
+        Where nothing is printed there, the rows are those that can be worked out.
+        """
+        known = {*self.plan.drivers, *self.plan.figures}
+        valued = [name for name in names if name not in known or self._home(name, period) is not None]
+        filled = [name for name in valued if not self._is_blank(name, period)]
+        return tuple(filled or valued or names)
+
     def _is_blank(self, name: str, period: str) -> bool:
-        """Tell whether a row of a table is empty in a period, though not in others."""
-        known = name in self.plan.drivers or name in self.plan.figures
-        return known and self._home(name, period) is None
+        figure = self.plan.figures.get(name)
+        return figure is not None and bool(figure.printed) and figure.at(period) is None
 
     def _cagr(self, of: str, since: str, period: str, place: str) -> Iterator[Way]:
         first, last = self.plan.periods.get(since), self.plan.periods.get(period)

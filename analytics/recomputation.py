@@ -33,7 +33,8 @@ class World(NamedTuple):
 
 DRIVERS = World()
 DRIVERS_ROUGHLY = World(rough_leaves=True)
-PRINTED = World(printed=True, rough_leaves=True)
+PRINTED = World(printed=True)
+PRINTED_LEAVES_ROUGHLY = World(printed=True, rough_leaves=True)
 PRINTED_ROUGHLY = World(printed=True, rough=True)
 
 
@@ -50,7 +51,7 @@ class Recomputation:
         self._values[DRIVERS] = self._worked_out(DRIVERS, self.derived)
         if self._problems:
             raise Problems(dict.fromkeys(self._problems))
-        for world in (DRIVERS_ROUGHLY, PRINTED, PRINTED_ROUGHLY):
+        for world in (DRIVERS_ROUGHLY, PRINTED, PRINTED_LEAVES_ROUGHLY, PRINTED_ROUGHLY):
             self._values[world] = self._worked_out(world, self.derived)
 
     def number(self, formula: str, period: str = ALL, place: str = "") -> Decimal:

@@ -235,7 +235,7 @@ def _usage(connection: DuckDBPyConnection, book: PriceBook) -> list[Used]:
             subjects=max(before.subjects, subjects),
             first=min(before.first, first),
         )
-    return list(found.values())
+    return [used for used in found.values() if used.meter in book.meters]
 
 
 def _picked(book: PriceBook) -> set[tuple[str, str]]:

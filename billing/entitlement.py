@@ -138,10 +138,12 @@ def grants(
     schema = polars_schema("grants")
     names = schema.names()[:8]
     frame = pl.DataFrame(rows, schema={name: schema[name] for name in names}, orient="row")
-    lines = sold.sort("grant", "invoice", "line_no").unique("grant", keep="first", maintain_order=True)
+    lines = sold.unique("grant", keep="first", maintain_order=True)
     used = drawdowns.group_by("grant").agg(drawn=pl.col("quantity").sum())
     whole = frame.join(used, on="grant", how="left").join(lines, on="grant", how="left")
+    is_free = [key for key, one in book.entitlements.items() if one.is_free]
     filled = whole.with_columns(
+        pl.col("entitlement").is_in(is_free).alias("free"),
         pl.col("drawn").fill_null(literal(ZERO)),
         pl.col("invoice").fill_null(""),
         pl.col("line_no").fill_null(0),

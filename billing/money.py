@@ -152,8 +152,8 @@ def apportion(
 ) -> pl.Series:
     """Split a total (a column, the same in all rows of a group) as `split` does, for every group at once.
 
-    `over` names the columns of a group; ties go by the order of the rows. A group whose weights are all zero
-    gets nothing. Raises AssertionError where the parts of a group do not add up to its total.
+    `over` names the columns of a group; ties go by the order of the rows; weights have 4 decimals at most.
+    Raises AssertionError where the parts of a group do not add up to its total: its weights add up to nothing.
     """
     minor, fine = 10 ** minor_units(currency), 10**WEIGHTS
     units = rows.select(

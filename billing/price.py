@@ -162,8 +162,9 @@ class Price(Rate):
     `latest` that measure a level (gigabytes held) and not a flow (calls made). `share_of` makes it a share
     (0.20 = 20 %, in `unit_price` with model `percentage`) of what another price of the plan costs:
     maintenance of a licence. `commitment` is the least quantity that is paid for in each contract year (the
-    last number holds for all later years); what is missing is trued up at the year's end. `contains` says what
-    one of it holds, in units that meters name (`hour = 40`): nothing is billed by it, `saasim lint` compares.
+    last number holds for all later years); what is missing is trued up at the year's end. `contains` says how
+    much of a meter, or of a thing of another name, one of it holds (`hours = 40`): nothing is billed by it,
+    `saasim lint` compares.
     """
 
     name: str = ""

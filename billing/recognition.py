@@ -81,10 +81,10 @@ def sold(given: Iterable[Grant], rated: pl.DataFrame, lines: pl.DataFrame, book:
     found = pl.DataFrame(rows, schema=schema, orient="row").join(rated, on=_RATED)
     if not len(found):
         return empty(SOLD_SCHEMA)
-    found = found.select(SOLD_SCHEMA.names())
+    found = found.select(SOLD_SCHEMA.names()).sort("grant", "line_no")
     usage = found.join(lines.select("line_no", *_SAME), on=["invoice", "line_no"])
     less = lines.filter(pl.col("kind") == "discount").select(*_SAME, off_no="line_no")
-    off = usage.join(less, on=_SAME).with_columns(line_no="off_no")
+    off = usage.join(less, on=_SAME).with_columns(line_no="off_no").sort("grant", "line_no")
     return pl.concat([found, shaped(off, SOLD_SCHEMA)])
 
 

@@ -110,6 +110,7 @@ class RatedUsageRow(SQLModel, table=True):
     phase_no: int = _key("its phase")
     meter: str = _key("meter key of the price book")
     dimensions: str = _key("values of the meter's dimensions, as in usage")
+    quantity: Decimal = _exact("how much of it the line rates: what was not above a limit or drawn for free")
 
 
 class UnratedUsageRow(SQLModel, table=True):
@@ -137,6 +138,7 @@ class GrantRow(SQLModel, table=True):
     expires_on: date | None = _column("first day on which it no longer does; NULL for never")
     quantity: Decimal | None = _exact("how many units; NULL for all")
     drawn: Decimal = _exact("how many units were drawn")
+    free: bool = _column("whether units cost nothing; else a discount line takes something off")
     invoice: str = _column("the invoice whose revenue is earned as it is drawn, or empty")
     line_no: int = _column("the line of that invoice, or 0")
 

@@ -180,6 +180,18 @@ def quote(
     return quote_lines(prices, conventions=conventions, month=month)
 
 
+@app.command(epilog=_example("saasim lint fixtures/dbgpt/prices.toml"))
+def lint(
+    *,
+    prices: Annotated[Path, typer.Argument(metavar="PRICES", help="The price book to look through.")],
+    as_json: Json = False,
+) -> int:
+    """Find what is wrong with a price book, with purchases that prove it. Ends with 1 on errors."""
+    from simulator.commands.lint import lint_book
+
+    return lint_book(prices, as_json=as_json)
+
+
 @app.command(epilog=_example("saasim verify dbgpt"))
 def verify(*, name: Run, as_json: Json = False) -> int:
     """Check every invariant and every file of a run. Ends with 1 where a check fails."""

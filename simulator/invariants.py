@@ -31,9 +31,103 @@ PARENTS = Invariant(
     union all
     select 'usage of no phase', subscription || ' ' || phase_no
     from usage anti join subscription_phases using (subscription, phase_no)
+    union all
+    select 'draw-down of no grant', "grant" from drawdowns anti join grants using ("grant")
+    union all
+    select 'draw-down of no usage', "grant"
+    from drawdowns anti join usage using (month, subscription, phase_no, meter, dimensions)
     """,
     "select (select count(*) from entries), (select count(*) from accounts), (select count(*) from usage)",
     "{} entries, {} accounts, {} usage totals",
+)
+
+USED = Invariant(
+    """
+    with used as (
+        select month, subscription, account, meter, sum(quantity) as used from usage group by all
+    ), parts as (
+        select r.month, r.subscription, r.phase_no, r.meter, r.dimensions, l.plan,
+            max(r.quantity) as quantity
+        from rated_usage r join invoice_lines l on l.invoice = r.invoice and l.line_no = r.line_no
+        group by all
+    ), rated as (
+        select month, subscription, meter, sum(quantity) as rated from parts group by all
+    ), drawn as (
+        select d.month, d.subscription, d.meter, sum(d.quantity) as drawn
+        from drawdowns d join grants g on g."grant" = d."grant" and g.free group by all
+    ), unrated as (
+        select month, subject as subscription, meter, sum(quantity) as unrated,
+            bool_or(reason = 'no_meter') as odd
+        from unrated_usage where reason <> 'no_subscription' group by all
+    ), sums as (
+        select u.*, coalesce(rated, 0) as rated, coalesce(drawn, 0) as drawn, coalesce(unrated, 0) as unrated,
+            i.invoice is not null as is_billed, coalesce(odd, false) as odd
+        from used u left join rated using (month, subscription, meter)
+        left join drawn using (month, subscription, meter)
+        left join unrated using (month, subscription, meter)
+        left join invoices i on i.month = u.month and i.account = u.account
+    )
+    select * from sums where not odd and is_billed and used <> rated + drawn + unrated
+    union all
+    select * from sums where not odd and not is_billed and rated <> 0
+    """,
+    """
+    select (select count(*) from usage), (select count(*) from rated_usage), (select count(*) from drawdowns),
+        (select count(*) from unrated_usage)
+    """,
+    "{} usage totals: {} ratings, {} draw-downs, {} unrated",
+)
+
+RATED = Invariant(
+    """
+    select l.invoice, l.line_no, l.quantity, r.quantity from invoice_lines l full join (
+        select invoice, line_no, sum(quantity) as quantity from rated_usage group by all
+    ) r on r.invoice = l.invoice and r.line_no = l.line_no
+    where (l.kind = 'usage' and l.quantity is distinct from r.quantity)
+        or (r.invoice is not null and l.kind is distinct from 'usage')
+    """,
+    "select count(*) from invoice_lines where kind = 'usage'",
+    "{} lines",
+)
+
+GRANTS = Invariant(
+    """
+    select g."grant", 'drawn beside its draw-downs' as what, g.drawn, coalesce(d.quantity, 0) as quantity
+    from grants g left join (select "grant", sum(quantity) as quantity from drawdowns group by all) d
+        on d."grant" = g."grant" where g.drawn <> coalesce(d.quantity, 0)
+    union all
+    select "grant", 'drawn beyond its quantity', drawn, quantity from grants where drawn > quantity
+    union all
+    select d."grant", 'drawn outside of its life', d.quantity, 0
+    from drawdowns d join grants g using ("grant")
+    where d.month < date_trunc('month', g.granted_on) or d.month >= g.expires_on or d.quantity <= 0
+    union all
+    select any_value(d."grant"), 'more drawn than used', sum(d.quantity), any_value(u.quantity)
+    from drawdowns d join usage u using (month, subscription, phase_no, meter, dimensions)
+    group by month, subscription, phase_no, meter, dimensions having sum(d.quantity) > any_value(u.quantity)
+    """,
+    "select count(*), sum(drawn) from grants",
+    "{} grants, {} units drawn",
+)
+
+PACKS = Invariant(
+    f"""
+    with last as (select ({_LAST} + interval 1 month)::date as day), held as (
+        select invoice, line_no, -sum(amount) as amount from postings
+        where ledger_account = 'deferred_revenue' group by invoice, line_no
+    ), sold as (
+        select invoice, line_no, sum(quantity) as granted,
+            sum(case when expires_on <= last.day then 0 else quantity - drawn end) as owed
+        from grants cross join last where invoice <> '' group by all
+    ), lines as (
+        select s.*, l.amount, coalesce(h.amount, 0) as held
+        from sold s join invoice_lines l on l.invoice = s.invoice and l.line_no = s.line_no
+        left join held h on h.invoice = s.invoice and h.line_no = s.line_no
+    )
+    select * from lines where abs(held * granted - amount * owed) >= {{unit}} * granted
+    """,
+    "select count(distinct (invoice, line_no)), sum(drawn), sum(quantity) from grants where invoice <> ''",
+    "{} lines sold packs, {} of {} units drawn",
 )
 
 PHASES = Invariant(

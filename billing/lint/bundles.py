@@ -62,7 +62,8 @@ def sold_at(book: PriceBook, scope: Scope) -> list[tuple[str, Price]]:
 def by_the_piece(book: PriceBook, scope: Scope, quantity: Decimal) -> list[Purchase]:
     """Return the ways to buy so many units of a scope by the piece, the cheapest first."""
     found = [
-        of_rate(book, price.name or key, price, quantity, price.allowance) for key, price in sold_at(book, scope)
+        of_rate(book, price.name or key, price, quantity, price.allowance)
+        for key, price in sold_at(book, scope)
     ]
     return sorted(found, key=lambda purchase: purchase.amount)
 
@@ -95,8 +96,8 @@ def _by_plan(
     if part is not None and part.amount > whole.amount:
         yield Finding(
             "bundle", "error", f"entitlements.{key}", plan,
-            f"{plan!r} for {figure(whole.amount)} comes with {figure(given)} {entitlement.covers.meter} that cost"
-            f" {figure(part.amount)} by the piece",
+            f"{plan!r} for {figure(whole.amount)} comes with {figure(given)} {entitlement.covers.meter}"
+            f" that cost {figure(part.amount)} by the piece",
             f"raise the least price of {plan!r}, give less, or sell the piece for less", (part, whole),
         )  # fmt: skip
 

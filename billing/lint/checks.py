@@ -73,7 +73,7 @@ def _holds(finding: Finding) -> bool:
 
 
 def days(book: PriceBook) -> list[date | None]:
-    """Return the first days of the months from which on prices are others; just None where they never change."""
+    """Return the first days of the months in which prices become others; None alone where they never do."""
     prices = [price for plan in book.plans.values() for price in plan.prices.values()]
     prices += [add_on.price for add_on in book.add_ons.values()]
     changed = sorted({_month_on(change.starts_on) for price in prices for change in price.changes})

@@ -1,5 +1,6 @@
 """Cliffs: quantities above which more costs less than before, within one price."""
 
+import itertools
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -48,7 +49,9 @@ def rates(book: PriceBook) -> Iterator[Sold]:
     """Yield every rate at which something is sold."""
     for plan_key, plan in book.plans.items():
         for key, price in plan.prices.items():
-            yield from _of_price(book, f"plans.{plan_key}.prices.{key}", price, plan, title(plan_key, plan, key))
+            yield from _of_price(
+                book, f"plans.{plan_key}.prices.{key}", price, plan, title(plan_key, plan, key)
+            )
     for key, add_on in book.add_ons.items():
         yield from _of_price(book, f"add_ons.{key}.price", add_on.price, None, add_on.name)
 
@@ -81,7 +84,7 @@ def _of_price(book: PriceBook, place: str, price: Price, plan: Plan | None, name
 def falls(rate: Rate, *, whole: bool, top: Decimal | None = None) -> Iterator[Cliff]:
     """Yield the places where a rate falls; `top` is the most that can be bought."""
     stretches = pieces(rate)
-    for number, (piece, beyond) in enumerate(zip(stretches, stretches[1:], strict=False)):
+    for number, (piece, beyond) in enumerate(itertools.pairwise(stretches)):
         edge = piece.high
         assert edge is not None, "only the last piece is open"
         if whole:
@@ -148,8 +151,8 @@ def payout_cliffs(book: PriceBook, day: date | None) -> Iterator[Finding]:
             if cheap.amount < dear.amount:
                 yield Finding(
                     "cliff", "error", f"agreements.{key}", figure(cliff.edge),
-                    f"a partner is paid less for {figure(cliff.above)} than for {figure(cliff.edge)}; everything"
-                    f" up to {figure(cliff.until)} pays no more",
+                    f"a partner is paid less for {figure(cliff.above)} than for {figure(cliff.edge)};"
+                    f" everything up to {figure(cliff.until)} pays no more",
                     _MARGINAL, (dear, cheap),
                 )  # fmt: skip
 
@@ -175,9 +178,7 @@ def _seat_allowance(
     if plan.seats.maximum is not None and plan.seats.maximum <= seats:
         return
     used = {uses(price): price.allowance * (seats + 1)}
-    few, many = (
-        of_plan(book, Order(plan_key, seats=count, usage=used), day) for count in (seats, seats + 1)
-    )
+    few, many = (of_plan(book, Order(plan_key, seats=count, usage=used), day) for count in (seats, seats + 1))
     if many.amount < few.amount:
         yield Finding(
             "cliff", "error", f"plans.{plan_key}.prices.{key}", "seat",

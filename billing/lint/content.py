@@ -21,10 +21,10 @@ DAYS = 30
 
 
 class Content(NamedTuple):
-    """What a plan gives: the most it serves, what its fee includes, and what comes with it (None: without an end).
+    """What a plan gives: the most it serves, what its fee includes, what comes with it (None: without an end).
 
-    `services` are the list prices of included plans by their stream, for a year; `rights` how much entitlements
-    cover a year (None: everything), by what they cover.
+    `services` are the list prices of included plans by their stream, for a year; `rights` how much
+    entitlements cover a year (None: everything), by what they cover.
     """
 
     most: dict[Use | str, Decimal | None]
@@ -38,7 +38,7 @@ def content(book: PriceBook, key: str) -> Content:
     plan = book.plans[key]
     served = {uses(price) for price in plan.prices.values() if price.meter is not None}
     limited = {_limited(limit): limit for limit in plan.limits.values()}
-    most: dict[Use | str, Decimal | None] = {use: None for use in sorted({*served, *limited})}
+    most: dict[Use | str, Decimal | None] = dict.fromkeys(sorted({*served, *limited}))
     for use, limit in limited.items():
         most[use] = _monthly(limit)
     most[SEATS] = None if plan.seats.maximum is None else Decimal(plan.seats.maximum)
@@ -101,7 +101,9 @@ def serves(one: Content, other: Content) -> bool:
 def as_much(one: Content, other: Content) -> bool:
     """Tell whether `one` gives at least as much of everything that comes with `other`."""
     services = all(one.services.get(stream, ZERO) >= worth for stream, worth in other.services.items())
-    rights = all(name in one.rights and _covers(one.rights[name], held) for name, held in other.rights.items())
+    rights = all(
+        name in one.rights and _covers(one.rights[name], held) for name, held in other.rights.items()
+    )
     return serves(one, other) and services and rights
 
 

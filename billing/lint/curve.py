@@ -5,6 +5,7 @@ that are solved from them is true everywhere: nothing is searched by trying numb
 stretch with very many, some are looked at and the first crossing is then found by halving.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -114,13 +115,13 @@ class Curve:
 
     def at(self, quantity: Decimal) -> Decimal:
         """Return what a quantity costs."""
-        if quantity not in self._known:
-            self._known[quantity] = max(self.floor, self._cost(quantity))
-        return self._known[quantity]
+        return max(self.floor, self.bare(quantity))
 
     def bare(self, quantity: Decimal) -> Decimal:
         """Return what a quantity would cost without the floor."""
-        return self._cost(quantity)
+        if quantity not in self._known:
+            self._known[quantity] = self._cost(quantity)
+        return self._known[quantity]
 
     @cached_property
     def far(self) -> Decimal:
@@ -139,7 +140,7 @@ def points(one: Curve, other: Curve, low: Decimal, high: Decimal) -> list[Decima
     hard = sorted({low, high, *(edge for edge in (*one.edges, *other.edges) if low < edge < high)})
     found = set(hard)
     for start, size in (*one.steps, *other.steps):
-        for lower, upper in zip(hard, hard[1:], strict=False):
+        for lower, upper in itertools.pairwise(hard):
             found.update(_stairs(start, size, lower, upper))
     whole = one.whole and other.whole
     found |= {after(point, whole=whole) for point in found if after(point, whole=whole) <= high}
@@ -166,7 +167,7 @@ def _stairs(start: Decimal, size: Decimal, low: Decimal, high: Decimal) -> Itera
 
 def _bends(curve: Curve, known: Sequence[Decimal], *, whole: bool) -> Iterator[Decimal]:
     """Yield where a curve leaves its floor."""
-    for low, high in zip(known, known[1:], strict=False):
+    for low, high in itertools.pairwise(known):
         under, over = curve.bare(low), curve.bare(high)
         if under < curve.floor < over:
             met = _met(low, high, under - curve.floor, over - curve.floor)
@@ -181,7 +182,7 @@ def _met(low: Decimal, high: Decimal, below: Decimal, above: Decimal) -> Decimal
 
 
 def cheaper_from(dear: Curve, cheap: Curve, low: Decimal, high: Decimal) -> Decimal | None:
-    """Return the least quantity in [low, high] at which `cheap` costs less than `dear`; None where it never does."""
+    """Return the least quantity in [low, high] at which `cheap` costs less than `dear`; None without one."""
     whole = dear.whole and cheap.whole
 
     def less(quantity: Decimal) -> bool:

@@ -1,5 +1,6 @@
-"""Discounts that are none: years that cost twelve months, dearer further seats, shares that a floor takes back."""
+"""Discounts that are none: years that cost twelve months, dearer seats, shares that a floor takes back."""
 
+import itertools
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -21,16 +22,16 @@ def years(book: PriceBook, day: date | None) -> Iterator[Finding]:
             if price.annual is not None and price.cadence == "billing":
                 top = plan.seats.maximum if price.per == "seat" else 1
                 low = plan.seats.minimum if price.per == "seat" else 1
-                yield from _year(book, f"plans.{plan_key}.prices.{key}", plan.name, price, low, top)
+                yield from _year(book, f"plans.{plan_key}.prices.{key}", plan.name, price, (low, top))
     for key, add_on in book.add_ons.items():
         if add_on.price.annual is not None and add_on.price.cadence == "billing":
-            yield from _year(book, f"add_ons.{key}.price", add_on.name, add_on.price, 1, None)
+            yield from _year(book, f"add_ons.{key}.price", add_on.name, add_on.price, (1, None))
 
 
 def _year(
-    book: PriceBook, place: str, name: str, price: Price, low: int, top: int | None
+    book: PriceBook, place: str, name: str, price: Price, counts: tuple[int, int | None]
 ) -> Iterator[Finding]:
-    annual = price.annual
+    annual, (low, top) = price.annual, counts
     assert annual is not None, "the caller looked for it"
     in_advance = Curve(lambda count: amount(annual, count), edges=_edges(annual), steps=_steps(annual))
     by_month = Curve(
@@ -46,7 +47,9 @@ def _year(
             "lower the annual price below twelve months",
             _both(book, name, price, annual, count),
         )  # fmt: skip
-    elif all(in_advance.at(point) == by_month.at(point) for point in points(in_advance, by_month, least, high)):
+    elif all(
+        in_advance.at(point) == by_month.at(point) for point in points(in_advance, by_month, least, high)
+    ):
         yield Finding(
             "discount", "warning", f"{place}.annual", "none",
             "a year in advance costs exactly twelve months: nobody gains by paying early",
@@ -78,7 +81,7 @@ def rising(book: PriceBook, day: date | None) -> Iterator[Finding]:
     """Find further seats that are dearer than the first, and group prices that are no lower."""
     for sold in rates(book):
         stretch = sold.rate.tiers
-        for number, (tier, beyond) in enumerate(zip(stretch, stretch[1:], strict=False), start=1):
+        for number, (tier, beyond) in enumerate(itertools.pairwise(stretch), start=1):
             counts_people = sold.unit == "seats" or sold.rate.model == "volume"
             if not counts_people or not 0 < tier.unit_price < beyond.unit_price or tier.up_to is None:
                 continue
@@ -138,6 +141,10 @@ def changes(book: PriceBook, day: date | None) -> Iterator[Finding]:
             before = later
 
 
+_SALE = Decimal(1000)
+"""A sale that shows what shares come to."""
+
+
 def shares(book: PriceBook, day: date | None) -> Iterator[Finding]:
     """Find lines of which agreements that can meet pay out more than the line; of many alike, the worst."""
     worst: dict[str, tuple[Decimal, str, list[tuple[str, Decimal]]]] = {}
@@ -154,7 +161,7 @@ def shares(book: PriceBook, day: date | None) -> Iterator[Finding]:
             "payout", "warning", f"agreements.{first}", names,
             f"of {what!r} {figure(total * 100)} % can be paid out: {names}",
             "name the streams or prices of each agreement, or lower the shares",
-            (of_rate(book, "paid out of", paid, Decimal(1000)), of_rate(book, "billed", whole, Decimal(1000))),
+            (of_rate(book, "paid out of", paid, _SALE), of_rate(book, "billed", whole, _SALE)),
         )  # fmt: skip
 
 
@@ -168,7 +175,7 @@ def _payee_prices(book: PriceBook, stream: str) -> Iterator[str]:
 
 
 def _parts(book: PriceBook, stream: str, price: str) -> list[tuple[str, Decimal]]:
-    """Return the greatest share of each kind of agreement on a line; agreements of a kind are alternatives."""
+    """Return the greatest share of each kind of agreement on a line: those of a kind are alternatives."""
     best: dict[tuple[str, bool], tuple[str, Decimal]] = {}
     for key, agreement in book.agreements.items():
         applies = not agreement.streams or stream in agreement.streams

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 Severity = Literal["error", "warning"]
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning")
-"""The graver first. error: somebody pays less for more, or is paid for what is given away. warning: suspicious."""
+"""The graver first. error: somebody pays less for more, or gets for less what is sold. warning: suspicious."""
 
 
 class Purchase(NamedTuple):
@@ -35,6 +35,27 @@ class Finding(NamedTuple):
     purchases: tuple[Purchase, ...] = ()
 
 
+RULES = {
+    "cliff": "more costs less",
+    "dominated": "a plan that costs no less at any quantity, and gives no more",
+    "unreachable": "a plan that is never the cheapest",
+    "cheaper-upgrade": "a plan that gives more costs less",
+    "overage-inversion": "one more unit costs more in the wrong plan",
+    "growth": "a plan grown by overage costs more than the next one",
+    "bundle": "what comes with a purchase costs more by itself",
+    "same-thing": "one thing under two prices",
+    "pack": "prepaid units that are no cheaper",
+    "content": "a fixed price apart from the price of what it holds",
+    "tier": "tiers that make no sense",
+    "discount": "a discount that is none",
+    "payout": "more is paid out than is billed",
+    "promise": "a promise that the prices break",
+    "free-anyway": "a right to what is free anyway",
+    "unused": "what nothing uses",
+}
+"""What each rule finds, in the order in which findings are told."""
+
+
 def figure(number: Decimal | int) -> str:
     """Write a number with its thousands apart and without zeros that say nothing."""
     text = f"{Decimal(number):,f}"
@@ -42,8 +63,11 @@ def figure(number: Decimal | int) -> str:
 
 
 def ordered(findings: Iterable[Finding]) -> list[Finding]:
-    """Return each finding once, errors first, otherwise in the order found."""
+    """Return each finding once, errors first, by rule, otherwise in the order found."""
     once: dict[tuple[str, str, str], Finding] = {}
     for finding in findings:
         once.setdefault((finding.rule, finding.place, finding.about), finding)
-    return sorted(once.values(), key=lambda finding: SEVERITIES.index(finding.severity))
+    rules = list(RULES)
+    return sorted(
+        once.values(), key=lambda finding: (SEVERITIES.index(finding.severity), rules.index(finding.rule))
+    )

@@ -13,8 +13,10 @@ from billing.money import ZERO
 from billing.price import Price
 
 MULTIPLE = 5
-"""From how many times as much one more unit is suspicious in a plan that gives no more. Without a fee a unit may
-cost more, as it carries the fixed cost that others pay by their fee; several times as much is an inversion."""
+"""From how many times as much one more unit is suspicious in a plan that gives no more.
+
+Without a fee a unit may cost more, as it carries what others pay by their fee; but not several times as much.
+"""
 
 
 class Marginal(NamedTuple):
@@ -26,7 +28,7 @@ class Marginal(NamedTuple):
 
 
 def inversions(menu: Menu) -> Iterator[Finding]:
-    """Find meters of which one more unit costs more in the higher plan, or several times as much in the other."""
+    """Find meters whose next unit costs more in the higher plan, or several times as much in the other."""
     found = []
     for pair in menu.pairs:
         for name in menu.shared(pair):
@@ -71,8 +73,8 @@ def _inverted(menu: Menu, pair: Pair, name: Use, lower: Marginal, higher: Margin
     dear, cheap = (_beyond(menu, item, unit, size) for item in (higher, lower))
     return Finding(
         "overage-inversion", "warning", _place(higher), f"{lower.key} {unit}",
-        f"{figure(size)} {unit} above the allowance cost {figure(dear.amount)} in {pair.higher!r}, which gives more"
-        f" ({', '.join(pair.more)}), and {figure(cheap.amount)} in {pair.lower!r}",
+        f"{figure(size)} {unit} above the allowance cost {figure(dear.amount)} in {pair.higher!r}, which gives"
+        f" more ({', '.join(pair.more)}), and {figure(cheap.amount)} in {pair.lower!r}",
         f"do not charge more for overage in {pair.higher!r} than in {pair.lower!r}", (dear, cheap),
     )  # fmt: skip
 
@@ -138,8 +140,8 @@ def _is_long(menu: Menu, key: str, use: Use) -> bool:
 def _grown(menu: Menu, pair: Pair, *, is_long: bool) -> Iterator[Finding]:
     """Yield a finding where the higher plan with all it includes costs less than the lower one grown to that.
 
-    Allowances of a month are compared by a month's bill, or by a year's where prices are by the year; those of
-    longer windows by the first bill of plans that are paid by the year alone.
+    Allowances of a month are compared by a month's bill, or by a year's where prices are by the year; those
+    of longer windows by the first bill of plans that are paid by the year alone.
     """
     usage = {}
     for use, quantity in pair.much.included.items():
@@ -148,7 +150,9 @@ def _grown(menu: Menu, pair: Pair, *, is_long: bool) -> Iterator[Finding]:
         most = pair.less.most.get(use, ZERO)
         usage[use] = quantity if most is None else min(quantity, most)
     held = pair.less.included
-    sold = [use for use, quantity in usage.items() if (own := held.get(use, ZERO)) is not None and quantity > own]
+    sold = [
+        use for use, quantity in usage.items() if (own := held.get(use, ZERO)) is not None and quantity > own
+    ]
     keys = (pair.lower, pair.higher)
     fees = [price for key in keys for price in menu.book.plans[key].prices.values() if price.meter is None]
     by_year = all(price.cadence != "billing" for price in fees)
@@ -156,14 +160,16 @@ def _grown(menu: Menu, pair: Pair, *, is_long: bool) -> Iterator[Finding]:
         return
     months = 1 if is_long or is_monthly(menu.book, *keys) else MONTHS
     dear, cheap = (
-        of_plan(menu.book, Order(key, menu.book.plans[key].seats.minimum, months=months, usage=usage), menu.day)
+        of_plan(
+            menu.book, Order(key, menu.book.plans[key].seats.minimum, months=months, usage=usage), menu.day
+        )
         for key in keys
     )
     if dear.amount > cheap.amount:
         told = " and ".join(f"{figure(usage[use])} {unit_of(menu.book, use)}" for use in sold)
         yield Finding(
             "growth", "warning", f"plans.{pair.lower}", pair.higher,
-            f"{pair.lower!r} grown to {told} costs {figure(dear.amount)}, and {pair.higher!r}, which includes that,"
-            f" {figure(cheap.amount)}",
+            f"{pair.lower!r} grown to {told} costs {figure(dear.amount)}, and {pair.higher!r}, which includes"
+            f" that, {figure(cheap.amount)}",
             f"limit what {pair.lower!r} sells above its allowance, or lower its overage", (dear, cheap),
         )  # fmt: skip

@@ -1,7 +1,7 @@
 """Packs against each other and against the piece: prepaid units, rate cards, fixed prices that hold units.
 
 A pack is an order with a deferred entitlement: its price is earned as units are drawn, so it buys nothing
-else. `contains` says what a fixed price or a retainer holds, in the units that meters name.
+else. `contains` says how much of a meter a fixed price or a retainer holds.
 """
 
 from collections.abc import Iterator
@@ -78,7 +78,13 @@ def _bought(book: PriceBook, pack: Pack, count: Decimal) -> Purchase:
 
 
 def _told(
-    pack: Pack, other: Pack, both: tuple[Purchase, Purchase], count: Decimal, holds: Decimal, *, severity: Severity
+    pack: Pack,
+    other: Pack,
+    both: tuple[Purchase, Purchase],
+    count: Decimal,
+    holds: Decimal,
+    *,
+    severity: Severity,
 ) -> Finding:
     return Finding(
         "pack", severity, f"plans.{CATALOG}.prices.{pack.name}", other.name,
@@ -123,28 +129,28 @@ class Way(NamedTuple):
         return of_rate(book, self.name, self.price, self.price.allowance + count, self.price.allowance)
 
 
-def _rate_card(book: PriceBook, unit: str) -> list[Way]:
-    """Return every price of the catalog that counts this unit and asks something for it."""
+def _rate_card(book: PriceBook, name: str) -> list[Way]:
+    """Return every price of the catalog that counts this meter, or this unit, and asks something for it."""
     catalog = book.plans.get(CATALOG)
     ways = [
         Way(f"plans.{CATALOG}.prices.{key}", price.name or key, price, Decimal(1))
         for key, price in (catalog.prices.items() if catalog else ())
-        if price.meter and book.meters[price.meter].unit == unit
+        if price.meter and name in (price.meter, book.meters[price.meter].unit)
     ]
     return [way for way in ways if way.bought(book, Decimal(1)).amount]
 
 
-def _prepaid(book: PriceBook, unit: str) -> list[Way]:
-    """Return the packs of units of this name, the smaller before the larger."""
+def _prepaid(book: PriceBook, name: str) -> list[Way]:
+    """Return the packs of this meter, or this unit, the smaller before the larger."""
     return [
         Way(f"plans.{CATALOG}.prices.{pack.name}", pack.price.name or pack.name, pack.price, pack.quantity)
         for pack in packs(book)
-        if book.meters[pack.covers.meter].unit == unit
+        if name in (pack.covers.meter, book.meters[pack.covers.meter].unit)
     ]
 
 
 def contents(book: PriceBook, day: date | None) -> Iterator[Finding]:
-    """Find fixed prices and retainers that cost more than the dearest way, or less than the cheapest, apart."""
+    """Find fixed prices and retainers that cost more than every way to buy apart, or less than any."""
     for plan_key, plan in book.plans.items():
         for key, price in plan.prices.items():
             if len(price.contains) != 1:
@@ -174,8 +180,8 @@ def _outside(book: PriceBook, unit: str, way: Way) -> Iterator[Finding]:
         if is_outside:
             yield Finding(
                 "content", "warning", way.place, f"{unit} {word}",
-                f"the {figure(way.quantity)} {unit}s in it cost {figure(held.amount)} ({each} each), {word} way to buy"
-                f" them apart, {figure(other.amount)} ({other.text})",
+                f"the {figure(way.quantity)} {unit} in it cost {figure(held.amount)} ({each} each), {word} way"
+                f" to buy them apart, {figure(other.amount)} ({other.text})",
                 "bring the fixed price nearer to its parts, or correct what it contains",
                 (held, other) if held.amount > other.amount else (other, held),
             )  # fmt: skip
@@ -197,13 +203,13 @@ def rates_undercut(book: PriceBook, day: date | None) -> Iterator[Finding]:
         if subscribers.amount >= anybody.amount:
             yield Finding(
                 "discount", "warning", f"entitlements.{key}", "pack",
-                f"{figure(pack.quantity)} {unit}s cost subscribers {figure(subscribers.amount)} after the discount,"
-                f" and anybody {figure(anybody.amount)} in {pack.name!r}",
+                f"{figure(pack.quantity)} {unit}s cost subscribers {figure(subscribers.amount)} after the"
+                f" discount, and anybody {figure(anybody.amount)} in {pack.name!r}",
                 "take more off for subscribers, or raise the price of the pack", (subscribers, anybody),
             )  # fmt: skip
 
 
 def listed_price(rate: Rate) -> Decimal:
-    """Return what a unit costs by the list: in the first tier that asks something, without least engagements."""
+    """Return what a unit costs by the list: in the first tier that asks something, without a minimum."""
     prices = [piece.slope for piece in pieces(rate)] or [slope_of(rate)]
     return next((price for price in prices if price), ZERO)

@@ -1,5 +1,6 @@
 """Plans against plans: those that nobody should choose, and higher ones that are the cheaper."""
 
+import itertools
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -61,7 +62,7 @@ class Menu:
         return ("month", "year") if any(price.annual is not None for price in prices) else ("month",)
 
     def dominated(self, pair: Pair) -> bool:
-        """Tell whether the lower plan is nowhere cheaper and somewhere dearer than the one that gives as much."""
+        """Tell whether the lower plan is nowhere cheaper, and somewhere dearer, than the higher one."""
         who = (pair.lower, pair.higher)
         if who not in self._dominated:
             names = list(self.shared(pair))
@@ -98,7 +99,11 @@ def dominated(menu: Menu) -> Iterator[Finding]:
         name = next(name for name in menu.shared(pair) if menu.dearer_at(pair, name) is not None)
         quantity = menu.dearer_at(pair, name)
         assert quantity is not None, "the name was chosen for it"
-        told = f", which gives more ({', '.join(pair.more)})" if pair.more else ", and the book says no difference"
+        told = (
+            f", which gives more ({', '.join(pair.more)})"
+            if pair.more
+            else ", and the book says no difference"
+        )
         yield Finding(
             "dominated", "error" if pair.more else "warning", f"plans.{pair.lower}", pair.higher,
             f"{pair.lower!r} costs as much as {pair.higher!r} or more at every quantity{told}",
@@ -169,7 +174,11 @@ def _crossings_of(menu: Menu, pair: Pair, billing: str, name: Use | str) -> Iter
 def _cheaper(menu: Menu, crossing: Crossing) -> Finding:
     pair, billing, name, start, top, is_promise = crossing
     what = SEATS if isinstance(name, str) else f"{unit_of(menu.book, name)} a month"
-    sold = f"though {pair.lower!r} is sold up to {figure(top)}" if top is not None else "and nothing ends it there"
+    sold = (
+        f"though {pair.lower!r} is sold up to {figure(top)}"
+        if top is not None
+        else "and nothing ends it there"
+    )
     missing = "" if pair.whole else "; not everything that comes with the lower one comes with it"
     promised = ", which promises them without an end," if is_promise else ""
     dear, cheap = _bought(menu, pair, billing, name, start)
@@ -192,7 +201,7 @@ def unreachable(menu: Menu) -> Iterator[Finding]:
 
     They compete by one meter with plans that serve as much of it and bring as much with them.
     """
-    rivals: dict[tuple[str, Use | str], list[Pair]] = {}
+    rivals: dict[tuple[str, Use], list[Pair]] = {}
     for pair in menu.pairs:
         for name in menu.shared(pair):
             if pair.whole and isinstance(name, Use):
@@ -202,7 +211,7 @@ def unreachable(menu: Menu) -> Iterator[Finding]:
             yield from _never_cheapest(menu, key, name, found)
 
 
-def _never_cheapest(menu: Menu, key: str, name: Use | str, found: list[Pair]) -> Iterator[Finding]:
+def _never_cheapest(menu: Menu, key: str, name: Use, found: list[Pair]) -> Iterator[Finding]:
     """Yield a finding where at every quantity some rival costs less."""
     own = menu.curve(key, "month", name)
     others = [menu.curve(pair.higher, "month", name) for pair in found]
@@ -217,8 +226,8 @@ def _never_cheapest(menu: Menu, key: str, name: Use | str, found: list[Pair]) ->
         best = min(found, key=lambda pair: menu.curve(pair.higher, "month", name).at(quantity))
         yield Finding(
             "unreachable", "warning", f"plans.{key}", unit_of(menu.book, name),
-            f"{key!r} is at no quantity of {unit_of(menu.book, name)} the cheapest: at {figure(quantity)} a month it"
-            f" comes nearest, and {best.higher!r} still costs less",
+            f"{key!r} is at no quantity of {unit_of(menu.book, name)} the cheapest: at {figure(quantity)} a month"
+            f" it comes nearest, and {best.higher!r} still costs less",
             "lower its price until it is the best for someone, or drop it",
             _bought(menu, best, "month", name, quantity),
         )  # fmt: skip
@@ -228,7 +237,7 @@ def _crossings(others: list[Curve], at: list[Decimal]) -> Iterator[Decimal]:
     """Yield where rivals cross each other: there the cheapest of them is the dearest."""
     for number, one in enumerate(others):
         for other in others[number + 1 :]:
-            for low, high in zip(at, at[1:], strict=False):
+            for low, high in itertools.pairwise(at):
                 if (one.at(low) - other.at(low)) * (one.at(high) - other.at(high)) < 0:
                     first, second = (one, other) if one.at(low) > other.at(low) else (other, one)
                     met = cheaper_from(second, first, low, high)

@@ -58,7 +58,7 @@ def counts(price: Price, use: Use) -> bool:
 
 
 def cost(book: PriceBook, order: Order, day: date | None) -> Decimal:
-    """Return what an order is billed that begins on a day (with today's prices where the book has no other)."""
+    """Return what an order is billed that begins on a day (any, None, where prices never change)."""
     plan = book.plans[order.plan]
     billed = sum((_billed(book, price, order, day) for price in plan.prices.values()), ZERO)
     if order.discount:
@@ -162,7 +162,7 @@ def has_seats(plan: Plan) -> bool:
 
 
 def is_monthly(book: PriceBook, *keys: str) -> bool:
-    """Tell whether a month of some plans says all of a year: nothing is due by the year, once or at its end."""
+    """Tell whether a month of some plans says all of a year: nothing falls due by the year, or once."""
     plans = [book.plans[key] for key in keys]
     prices = [price for plan in plans for price in plan.prices.values()]
     return not any(plan.commitment for plan in plans) and all(
@@ -204,4 +204,6 @@ def of_rate(book: PriceBook, text: str, rate: Rate, quantity: Decimal, allowance
 
 
 def _plain(tier: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in tier.items() if value or name == "unit_price" and value is not None}
+    return {
+        name: value for name, value in tier.items() if value or (name == "unit_price" and value is not None)
+    }

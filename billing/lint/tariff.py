@@ -30,7 +30,7 @@ def varied(key: str, terms: Terms, name: Use | str, quantity: Decimal, *, seats:
 
 
 def curve(book: PriceBook, key: str, terms: Terms, name: Use | str) -> Curve:
-    """Return a year's cost of a plan by its seats, or by the monthly usage of a meter with the fewest seats."""
+    """Return a year's cost of a plan by its seats, or by a meter's monthly usage with the fewest seats."""
     plan = book.plans[key]
     seats = plan.seats.minimum
     edges: list[Decimal] = []
@@ -43,9 +43,11 @@ def curve(book: PriceBook, key: str, terms: Terms, name: Use | str) -> Curve:
         slope += slope_of(rate) * _a_year(rate, terms, times)
     whole = isinstance(name, str) or is_whole(book.meters[name.meter])
     floor = plan.commitment.in_year(0) if plan.commitment else ZERO
+    loose = plan.model_copy(update={"commitment": None})
+    bare = book.model_copy(update={"plans": {**book.plans, key: loose}})
 
     def billed(quantity: Decimal) -> Decimal:
-        return cost(book, varied(key, terms, name, quantity, seats=seats), terms.day)
+        return cost(bare, varied(key, terms, name, quantity, seats=seats), terms.day)
 
     return Curve(billed, edges=edges, steps=steps, slope=slope, whole=whole, floor=floor)
 
@@ -73,7 +75,7 @@ def _rates(
 
 
 def top_of(book: PriceBook, key: str, name: Use | str, most: Decimal | None) -> Decimal | None:
-    """Return up to where a plan is sold: its limit, or the last seat that its prices name; None without an end.
+    """Return up to where a plan is sold: its limit, or the last seat that its prices name; None: no end.
 
     Tiers of usage say nothing of the kind: they are discounts for those who use much.
     """

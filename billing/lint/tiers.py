@@ -1,5 +1,6 @@
 """Tiers that make no sense, though nobody pays less for more by them."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
@@ -31,13 +32,14 @@ def _neighbours(sold: Sold) -> Iterator[Finding]:
         if tier.unit_price == beyond.unit_price and beyond.flat_fee == fee:
             yield Finding(
                 "tier", "warning", sold.place, f"same {number}",
-                f"tiers {number} and {number + 1} charge the same: nothing changes at {figure(tier.up_to or 0)}",
+                f"tiers {number} and {number + 1} charge the same: nothing changes at"
+                f" {figure(tier.up_to or 0)}",
                 "join them, or correct one of them",
             )  # fmt: skip
 
 
 def _turns(book: PriceBook, sold: Sold) -> Iterator[Finding]:
-    """Find the first tier that is dearer by the unit than the one before, after others have become cheaper."""
+    """Find the first tier whose unit is dearer than the one before, after others have become cheaper."""
     stretch = sold.rate.tiers
     prices = [tier.unit_price for tier in stretch]
     for number in range(2, len(stretch)):
@@ -48,8 +50,8 @@ def _turns(book: PriceBook, sold: Sold) -> Iterator[Finding]:
                               sold.allowance) for part in (-size, Decimal(0), size)]  # fmt: skip
             yield Finding(
                 "tier", "warning", sold.place, "turns",
-                f"the unit price falls to {figure(prices[number - 1])} and rises to {figure(prices[number])} above"
-                f" {figure(edge)}: the last {figure(size)} up to there cost"
+                f"the unit price falls to {figure(prices[number - 1])} and rises to {figure(prices[number])}"
+                f" above {figure(edge)}: the last {figure(size)} up to there cost"
                 f" {figure(bought[1].amount - bought[0].amount)}, the next {figure(size)}"
                 f" {figure(bought[2].amount - bought[1].amount)}",
                 "let unit prices fall throughout, or rise throughout", (bought[2], bought[1]),
@@ -58,7 +60,7 @@ def _turns(book: PriceBook, sold: Sold) -> Iterator[Finding]:
 
 
 def _fell(prices: Sequence[Decimal]) -> bool:
-    return any(later < earlier for earlier, later in zip(prices, prices[1:], strict=False))
+    return any(later < earlier for earlier, later in itertools.pairwise(prices))
 
 
 def _narrowest(stretch: Sequence[Tier], *, whole: bool) -> Decimal:

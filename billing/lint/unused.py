@@ -7,8 +7,7 @@ from decimal import Decimal
 from billing.lint.bundles import overlap
 from billing.lint.curve import edges_of, is_free
 from billing.lint.finding import Finding, figure
-from billing.lint.purchase import SEATS, Order, Use, counts, of_plan, uses
-from billing.money import ZERO
+from billing.lint.purchase import SEATS, Order, of_plan, uses
 from billing.price import CATALOG, Price, Rate
 from billing.price_book import Plan, PriceBook
 from billing.pricing import amount
@@ -54,11 +53,13 @@ def entitlements(book: PriceBook, day: date | None) -> Iterator[Finding]:
                 "give the price an amount, or remove the entitlement",
             )  # fmt: skip
         if giver.meter is not None and giver.where:
-            yield from _unsold(book, f"entitlements.{key}.given_by", Scope(meter=giver.meter, where=giver.where))
+            yield from _unsold(
+                book, f"entitlements.{key}.given_by", Scope(meter=giver.meter, where=giver.where)
+            )
 
 
 def _prices(book: PriceBook, scope: Scope, plans: tuple[str, ...]) -> list[tuple[str, Price]]:
-    """Return the prices that the holder of an entitlement meets: its plans' and the catalog's, or every plan's."""
+    """Return the prices that a holder meets: its plans' and the catalog's, or every plan's."""
     named = [*plans, CATALOG] if plans else list(book.plans)
     found = [(f"plans.{name}.prices.{key}", price) for name in named if name in book.plans
              for key, price in book.plans[name].prices.items() if overlap(price, scope)]  # fmt: skip
@@ -93,7 +94,8 @@ def refunds(book: PriceBook, day: date | None) -> Iterator[Finding]:
         if refund.cap < refund.share:
             yield Finding(
                 "discount", "warning", f"refunds.{key}.cap", key,
-                f"the cap of {figure(refund.cap * 100)} % cuts the share of {figure(refund.share * 100)} % at once",
+                f"the cap of {figure(refund.cap * 100)} % cuts the share of"
+                f" {figure(refund.share * 100)} % at once",
                 "raise the cap or lower the share",
             )  # fmt: skip
 
@@ -109,9 +111,7 @@ def limits(book: PriceBook, day: date | None) -> Iterator[Finding]:
                     yield from _out_of_reach(plan_key, limit_key, limit.quantity, key, price)
 
 
-def _out_of_reach(
-    plan: str, limit_key: str, most: Decimal, key: str, price: Price
-) -> Iterator[Finding]:
+def _out_of_reach(plan: str, limit_key: str, most: Decimal, key: str, price: Price) -> Iterator[Finding]:
     ends = [tier.up_to + price.allowance for tier in price.tiers if tier.up_to is not None]
     if price.allowance > most:
         told = f"the allowance of {figure(price.allowance)} can never be used up"
@@ -134,8 +134,8 @@ def open_allowances(book: PriceBook, day: date | None) -> Iterator[Finding]:
             if price.allowance and price.meter not in limited and is_free(price):
                 yield Finding(
                     "free-anyway", "warning", f"plans.{plan_key}.prices.{key}", "allowance",
-                    f"{price.meter!r} above the allowance of {figure(price.allowance)} costs nothing, and no limit"
-                    " ends it",
+                    f"{price.meter!r} above the allowance of {figure(price.allowance)} costs nothing, and no"
+                    " limit ends it",
                     f"add a limit of {figure(price.allowance)}, or a price above the allowance",
                 )  # fmt: skip
 
@@ -152,10 +152,17 @@ def _charged(book: PriceBook, key: str, plan: Plan, name: str, day: date | None)
     least = plan.seats.minimum
     for price_key, price in plan.prices.items():
         if name == SEATS and price.per == "seat":
-            edge = next((count for count in _edges(price, least) if amount(price, count + 1) > amount(price, count)), None)
-            orders = [Order(key, seats=int(count)) for count in ((edge + 1, edge) if edge is not None else ())]
+            edge = next(
+                (count for count in _edges(price, least) if amount(price, count + 1) > amount(price, count)),
+                None,
+            )
+            orders = [
+                Order(key, seats=int(count)) for count in ((edge + 1, edge) if edge is not None else ())
+            ]
         elif price.meter == name:
-            edge = next((count for count in _edges(price, 0) if amount(price, count + 1) > amount(price, count)), None)
+            edge = next(
+                (count for count in _edges(price, 0) if amount(price, count + 1) > amount(price, count)), None
+            )
             orders = [
                 Order(key, seats=least, usage={uses(price): price.allowance + count})
                 for count in ((edge + 1, edge) if edge is not None else ())
@@ -190,5 +197,6 @@ def _ended(book: PriceBook, key: str, plan: Plan, name: str) -> Iterator[Finding
     for place, most in ends:
         yield Finding(
             "promise", "error", f"plans.{key}.unlimited", place,
-            f"{name} are called unlimited, and {place} ends them at {figure(most)}", "drop the promise, or the limit",
+            f"{name} are called unlimited, and {place} ends them at {figure(most)}",
+            "drop the promise, or the limit",
         )  # fmt: skip

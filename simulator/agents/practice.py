@@ -75,6 +75,16 @@ class FollowUp(Record):
     times: Annotated[int, Field(ge=1, le=40)] = 4
 
 
+class Changes(Record):
+    """How clients take it that a fixed price was planned with too few hours.
+
+    A share `agrees` to a change order for a share `covers` of the missing hours; the others pay nothing.
+    """
+
+    agrees: Share = 0.5
+    covers: Share = 0.5
+
+
 class Offering(Record):
     """What consultants sell: a project of planned `hours` for each size, done by a `team`.
 
@@ -92,6 +102,7 @@ class Offering(Record):
     clients: Yearly = (0.0,)
     segment: Key = "mid_market"
     study: Study | None = None
+    changes: Changes | None = None
     guarantees: dict[Key, Guarantee] = Field({})
     savings: Savings | None = None
     follow_up: FollowUp | None = None
@@ -118,16 +129,6 @@ class Contract(Record):
     segment: Key = "enterprise"
 
 
-class Changes(Record):
-    """How clients take it that a fixed price was planned with too few hours.
-
-    A share `agrees` to a change order for a share `covers` of the missing hours; the others pay nothing.
-    """
-
-    agrees: Share = 0.5
-    covers: Share = 0.5
-
-
 class CrossSale(Record):
     """The share of a plan's new customers who buy an offering, after `days` on average."""
 
@@ -152,7 +153,6 @@ class Practice(Record):
     payment: Payment = Payment(by_card=0.0)
     sizes: Annotated[dict[Key, Yearly], Field(min_length=1)]
     milestones: Milestones
-    changes: Changes | None = None
     offerings: dict[Key, Offering]
     retainers: dict[Key, Retainer] = Field({})
     contracts: dict[Key, Contract] = Field({})
@@ -186,10 +186,6 @@ class Practice(Record):
                     yield Problem(f"{table}.{plan}", f"no plan {plan!r}", did_you_mean(plan, book.plans))
         for key, offering in self.offerings.items():
             yield from _unpriced(book, f"offerings.{key}", key, offering)
-            if self.changes is not None and offering.billed == "milestones":
-                for role in offering.team:
-                    place = f"offerings.{key}"
-                    yield from missing(book, "change_order.agreed", place, offering=key, role=role)
         for key, retainer in self.retainers.items():
             yield from missing(book, "hours.worked", f"retainers.{key}", offering=key, role=retainer.role)
 
@@ -201,6 +197,8 @@ def _unpriced(book: PriceBook, place: str, key: str, offering: Offering) -> Iter
             yield from missing(book, "milestone.delivered", place, offering=key, size=size)
     for role in offering.team:
         yield from missing(book, "hours.worked", place, offering=key, role=role)
+        if offering.changes is not None:
+            yield from missing(book, "change_order.agreed", f"{place}.changes", offering=key, role=role)
     if offering.study is not None:
         study = {"offering": offering.study.offering, "role": offering.study.role}
         yield from missing(book, "hours.worked", f"{place}.study", **study)

@@ -74,7 +74,7 @@ class Project:
 
     def change(self, account: str, team: list[Consultant]) -> None:
         """Once a fixed price is used up and more is needed, agree on more hours, if the client does."""
-        changes, missing = self.practice.changes, self.needed - self.planned
+        changes, missing = self.offering.changes, self.needed - self.planned
         is_due = self.offering.billed == "milestones" and self.worked >= self.planned == self.agreed
         if changes is None or not is_due or not self.agent.chance.bernoulli("agrees", p=changes.agrees):
             return

@@ -81,7 +81,7 @@ def test_where_everything_happened_there_is_no_gap(tmp_path: Path) -> None:
 
 
 def test_in_an_empty_month_every_rule_waits(tmp_path: Path) -> None:
-    """Each rule is named with the event that would trigger it; a plan that nobody has stands for its rules."""
+    """Each rule is named with the event that would trigger it; an idle plan stands for its rules."""
     assert [
         ("plans.pro", "subscription.started with plan pro"),
         ("plans.scale", "subscription.started with plan scale"),
@@ -99,7 +99,8 @@ def test_in_an_empty_month_every_rule_waits(tmp_path: Path) -> None:
     [
         ("", "plans.pro.prices.large", "usage.recorded of calls with model large"),
         ("", "plans.pro.limits.large", "usage.recorded of calls with model large"),
-        ("2026-01-02 acme order.placed pack", "entitlements.pack", "usage.recorded of calls with model large"),
+        ("2026-01-02 acme order.placed pack", "entitlements.pack",
+         "usage.recorded of calls with model large"),
         ("2026-01-02 acme outcome.measured uptime true subscription=acme-1", "refunds.uptime",
          "outcome.measured with metric uptime, met false"),
     ],

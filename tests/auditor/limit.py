@@ -58,10 +58,8 @@ def cut(rows: list[Used], plan: str, limit: Limit, here: Here) -> list[Used]:
     ours = [row for row in rows if row.plan == plan and fits(row, limit)]
     phases_apart = [[row for row in ours if row.phase == phase] for phase in {row.phase for row in ours}]
     for pool in phases_apart if limit.meter in here.levels else [ours] if ours else []:
-        over = above(pool, limit, here)
-        for row in sorted(pool, key=lambda row: (row.phase, text(row)), reverse=True):
-            taken = min(over, row.quantity)
-            over -= taken
+        backwards = sorted(pool, key=lambda row: (row.phase, text(row)), reverse=True)
+        for row, taken in zip(backwards, above(backwards, limit, here), strict=True):
             rows[rows.index(row)] = row._replace(quantity=row.quantity - taken)
             if taken and limit.then:
                 rows.append(row._replace(quantity=taken, plan=limit.then))
@@ -74,17 +72,25 @@ def fits(row: Used, limit: Limit) -> bool:
     return row.meter == limit.meter and all(row.dimensions[name] in wanted[name] for name in wanted)
 
 
-def above(pool: list[Used], limit: Limit, here: Here) -> Decimal:
-    """How much of what is used together is above the limit: in the month, or day by day."""
-    seats = here.plans[max(row.phase for row in pool)].seats if limit.per == "seat" else 1
+def above(backwards: list[Used], limit: Limit, here: Here) -> list[Decimal]:
+    """How much of each row is above the limit: in the month, or in each of its days by itself."""
+    seats = here.plans[max(row.phase for row in backwards)].seats if limit.per == "seat" else 1
     most = limit.quantity * seats
     if limit.window == "month":
-        return max(ZERO, sum((row.quantity for row in pool), ZERO) - most)
-    by_day: dict[date, Decimal] = defaultdict(Decimal)
-    for row in pool:
-        for day, quantity in here.daily[row.phase, row.meter + text(row)].items():
-            by_day[day] += quantity
-    return sum((max(ZERO, quantity - most) for quantity in by_day.values()), ZERO)
+        return taken_off([row.quantity for row in backwards], most)
+    daily = [here.daily[row.phase, row.meter + text(row)] for row in backwards]
+    days = dict.fromkeys(day for own in daily for day in own)
+    parts = [taken_off([own.get(day, ZERO) for own in daily], most) for day in days]
+    return [sum(own, ZERO) for own in zip(*parts, strict=True)]
+
+
+def taken_off(quantities: list[Decimal], most: Decimal) -> list[Decimal]:
+    """What goes off each quantity, the first one first, until no more than the most is left."""
+    over, taken = max(ZERO, sum(quantities, ZERO) - most), []
+    for quantity in quantities:
+        taken.append(min(over, quantity))
+        over -= taken[-1]
+    return taken
 
 
 def text(row: Used) -> str:

@@ -22,6 +22,7 @@ class Pools(NamedTuple):
 
     own: Pool
     span_of: Pool
+    all: Pool
     month: Period
     days: dict[date, Day]
 
@@ -50,7 +51,9 @@ def used_up(
                 for dimensions, seen in counted(price, plan, paying, own).items():
                     is_level = book.meters[str(price.meter)].aggregation in ("max", "latest")
                     rated = levels if is_level else flow
-                    for quantity, span, exact in rated(price, Pools(pool, span_of, month, days), seen, book):
+                    for quantity, span, exact in rated(
+                        price, Pools(pool, span_of, here, month, days), seen, book
+                    ):
                         item, amount = Item(plan, key, price, stream, quantity), cents(exact, book)
                         line = line_of(name, span_of[-1][0], item, kind="usage", span=span, amount=amount)
                         yield line._replace(dimensions=dimensions, meter=str(price.meter))
@@ -94,8 +97,9 @@ def per(price: Price, today: Day) -> int:
 def levels(price: Price, pools: Pools, seen: ByMonth, book: PriceBook) -> Rated:
     """A level is rated for each phase by itself, for its days. Our reading: several dimensions add up."""
     month = pools.month
-    for today, starts_on, ends_on in pools.own:
+    for today, starts_on, ends_on in pools.all:
         rate, _, units = in_force(price, month.starts_on, pools.days, starts_on)
+        units = units if today in [own for own, _, _ in pools.own] else ZERO
         level = sum((used.quantity for used in seen[month.starts_on] if used.phase == today.phase), ZERO)
         exact = cost(rate, level - units * per(price, today))
         if price.prorate is not False:

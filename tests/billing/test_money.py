@@ -16,6 +16,7 @@ from billing.money import (
     MINOR_UNITS,
     ROUNDINGS,
     Rounding,
+    apportion,
     literal,
     minor_units,
     over,
@@ -246,3 +247,33 @@ def test_a_larger_weight_never_gets_less(total: Decimal, weights: list[Decimal])
     assert all(after - before >= Decimal("-0.01") for before, after in itertools.pairwise(parts))
     ranked = split(abs(total), sorted(weights, reverse=True), "USD")
     assert ranked == sorted(ranked, reverse=True)
+
+
+@pytest.mark.parametrize("currency", ["USD", "JPY", "KWD"])
+def test_columns_are_split_as_numbers_are(currency: str) -> None:
+    """A thousand groups of all signs at once, each as `split` does it, with ties, zeros and large amounts."""
+    dice, rows, parts = random.Random(currency), [], []
+    for group in range(1000):
+        high = dice.choice([3, 100, 10**13])
+        weights = [
+            Decimal(dice.randint(-high // 4, high)) / dice.choice([1, 100, 10000])
+            for _ in range(dice.randint(1, 6))
+        ]
+        units = dice.randint(-high, high) if sum(weights) else 0
+        total = Decimal(units).scaleb(-minor_units(currency))
+        rows += [(group, total, weight) for weight in weights]
+        parts += split(total, weights, currency) if any(weights) else [Decimal(0)] * len(weights)
+    columns = {"group": pl.Int64, "total": EXACT, "weight": pl.Decimal(18, 4)}
+    frame = pl.DataFrame(rows, schema=columns, orient="row")
+    found = apportion(frame, total="total", weight="weight", over=["group"], currency=currency)
+
+    assert parts == found.to_list()
+
+
+def test_columns_that_cannot_be_split_are_a_broken_invariant() -> None:
+    """Weights that add up to nothing share nothing out: no amount gets lost in silence."""
+    columns = {"group": pl.Int64, "total": EXACT, "weight": pl.Decimal(18, 4)}
+    frame = pl.DataFrame([(7, Decimal(1), Decimal(2)), (7, Decimal(1), Decimal(-2))], columns, orient="row")
+
+    with pytest.raises(AssertionError, match=r"parts that do not add up to their total: \(7,\)"):
+        apportion(frame, total="total", weight="weight", over=["group"], currency="USD")

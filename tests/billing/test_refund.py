@@ -221,11 +221,11 @@ def test_fees_are_given_back(tmp_path: Path, months: int, told: str, due: str) -
 
 def told() -> str:
     """Tell of every case at once, each of accounts and subscriptions of its own."""
-    lines = []
-    for number, (_, text, _) in enumerate(REFUNDS.values()):
-        for line in (SIGNED + text).splitlines():
-            lines.append(re.sub(r"\b([abst])(?=  | pro|$)", rf"\g<1>{number}", line))
-    return "\n".join(lines)
+    return "\n".join(
+        re.sub(r"\b([abst])(?=  | pro|$)", rf"\g<1>{number}", line)
+        for number, (_, text, _) in enumerate(REFUNDS.values())
+        for line in (SIGNED + text).splitlines()
+    )
 
 
 def test_months_one_by_one_give_back_the_same(tmp_path: Path) -> None:
@@ -244,8 +244,8 @@ def test_what_is_given_back_lowers_the_revenue_of_its_stream(tmp_path: Path) -> 
 
     assert expected("""
         receivable  -             30000.00
-        revenue     optimisation  -60000.00
         revenue     optimisation  30000.00
+        revenue     optimisation  -60000.00
     """) == rows(tables["postings"], "ledger_account stream amount")
 
 

@@ -1,5 +1,6 @@
 """Sharing: what partners are paid out of their customers' invoices; no cent is made or lost."""
 
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from billing.sharing import DEAL_SCHEMA, share
 from metering.document import Problems
-from tests.ledgers import billed, book, closed, expected, folded, rows
+from tests.ledgers import FIRST, Tables, billed, book, closed, expected, folded, rows
 
 BOOK = """
     [plans.pro]
@@ -52,6 +53,16 @@ BOOK = """
     window = "period"
     model = "graduated"
     tiers = [{ up_to = 500, unit_price = 0.2 }, { unit_price = 0.1 }]
+    [agreements.help]
+    kind = "resale"
+    model = "percentage"
+    unit_price = 0.5
+    prices = ["base"]
+    [agreements.agent]
+    kind = "resale"
+    model = "percentage"
+    unit_price = 0.25
+    revenue = "net"
     [agreements.better]
     kind = "royalty"
     model = "volume"
@@ -61,11 +72,16 @@ BOOK = """
 
 def payouts(text: str, told: str, months: int, *deals: str) -> list[tuple[str, ...]]:
     """Share what a company bills; a deal is `account partner agreement month`."""
-    agreed = [(*deal.split()[:3], pl.Series([f"{deal.split()[3]}-01"]).str.to_date()[0]) for deal in deals]
-    frame = pl.DataFrame(agreed, schema=DEAL_SCHEMA, orient="row")
+    frame = deals_of(*deals)
     phases = folded(text, told).frame()
     found = share(billed(text, told, months).lines, frame, book(text), phases).payouts
     return rows(found.sort("month", "partner", "agreement", "account"), "month account basis amount")
+
+
+def deals_of(*deals: str) -> pl.DataFrame:
+    """Read deals."""
+    agreed = [(*deal.split()[:3], date.fromisoformat(f"{deal.split()[3]}-01")) for deal in deals]
+    return pl.DataFrame(agreed, schema=DEAL_SCHEMA, orient="row")
 
 
 TWO = """
@@ -193,6 +209,12 @@ SHARES = {  # what is told; the facts; months; the deals; month, account, basis,
         2026-01  a  200.00  10.00
         """,
     ),
+    "only the agreement's prices count": (  # 50 % of 77, not of 200
+        "2026-01-01  a  subscription.started  sa pro 2\n2026-01-01  a  subscription.started  sh help",
+        1,
+        ["a p help 2026-01"],
+        "2026-01  a  77.00  38.50",
+    ),
     "a partner without a customer's invoice gets nothing": (TWO, 1, ["x p all 2026-01"], ""),
 }
 
@@ -213,6 +235,52 @@ def test_a_years_window_is_counted_from_the_first_deal() -> None:
         amounts[month, "a"] for month in ("2026-03", "2026-04", "2026-05", "2027-02", "2027-03")
     ]
     assert ["10.00", "10.00", "20.00"] == [amounts[month, "b"] for month in ("2026-06", "2027-02", "2027-03")]
+
+
+def test_each_partner_of_an_account_has_a_year_of_its_own() -> None:
+    """Where bands are each account's: an older deal does not begin the other's year."""
+    text = BOOK.replace("[agreements.yearly]", '[agreements.yearly]\n    per = "account"')
+    told = "2026-01-01  a  subscription.started  sa pro 5"
+    frame = deals_of("a p yearly 2026-01", "a q yearly 2026-03")
+    found = share(billed(text, told, 15).lines, frame, book(text), folded(text, told).frame()).payouts
+
+    assert expected("""
+        2026-12  p  50.00
+        2026-12  q  50.00
+        2027-01  p  100.00   # its year begins anew
+        2027-01  q  50.00
+        2027-02  p  100.00
+        2027-02  q  50.00
+        2027-03  p  50.00
+        2027-03  q  100.00
+    """) == rows(found.filter(pl.col("month") >= date(2026, 12, 1)), "month partner amount")
+
+
+def test_an_agents_resale_is_taken_off_the_streams_that_were_billed(tmp_path: Path) -> None:
+    """Net: 25 % of 200 and of 77 are 69.25 in all, 50 and 19.25 off the revenue of the two lines."""
+    tables = closed(
+        tmp_path,
+        BOOK,
+        """
+        2026-01-01  a  deal.sold             p agent
+        2026-01-01  a  subscription.started  sa pro 2
+        2026-01-01  a  subscription.started  sh help
+        """,
+        2,
+    )
+    of_payout = pl.col("entry").str.starts_with("PAY-2026-01"), pl.col("month") == FIRST
+
+    assert expected("""
+        partner_payable  p  -              -69.25
+        revenue          a  subscriptions  50.00
+        revenue          a  support        19.25
+    """) == rows(tables["postings"].filter(of_payout), "ledger_account account stream amount")
+    assert Decimal("207.75") * 2 == -revenue(tables)
+
+
+def revenue(tables: Tables) -> Decimal:
+    """Return all revenue."""
+    return Decimal(tables["postings"].filter(pl.col("ledger_account") == "revenue")["amount"].sum())
 
 
 def test_a_payout_says_what_it_is(tmp_path: Path) -> None:

@@ -12,6 +12,9 @@ BOOK = """
     event = "devices.shipped"
     quantity = "devices"
     dimensions = ["product"]
+    [meters.revenue]
+    event = "partner_revenue.reported"
+    quantity = "amount"
     [meters.calls]
     [plans.flat]
     name = "One price a device, three years"
@@ -51,6 +54,15 @@ BOOK = """
     commitment = { amount = [1000, 500] }
     prices.royalty = { meter = "devices", unit_price = 2, commitment = [100] }
     prices.calls = { meter = "calls", unit_price = 1 }
+    [plans.share]
+    name = "A quarter of what a partner sells, of 500,000 a year at least"
+    stream = "white_label"
+    [plans.share.prices.share]
+    meter = "revenue"
+    model = "percentage"
+    unit_price = 0.25
+    window = "year"
+    commitment = [500000]
     [plans.small]
     name = "Without"
     stream = "oem"
@@ -149,6 +161,14 @@ MISSING = {  # what is told; months; the facts; month, price, stream, meter, qua
         2027-12  commitment  oem  -        1    50.00   2027-01-01
         2027-12  royalty     oem  devices  100  200.00  2027-01-01
         """,
+    ),
+    "a minimum guarantee is a share of the sales that are missing": (  # 25 % of 300,000 and of 200,000
+        12,
+        """
+        2026-01-15  a  subscription.started      s share
+        2026-05-31  a  partner_revenue.reported  s 300000
+        """,
+        "2026-12  share  white_label  revenue  200000  50000.00  2026-01-01",
     ),
     "usage of a trial is not taken": (
         13,

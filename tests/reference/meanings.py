@@ -87,7 +87,7 @@ PRICE_BOOK = {
     "Plan.limits": "the most that it serves in a day or a month",
     "Plan.includes": "plans whose service comes with it; `saasim lint` compares what they cost",
     "Plan.unlimited": "what it promises without an end, `seats` or meters; `saasim lint` finds what contradicts it",
-    "Price.contains": "what one of it holds, in units that meters name (`hour = 40`); only `saasim lint` reads it",
+    "Price.contains": "how much of a meter or another thing one of it holds (`hours = 40`); for `saasim lint`",
     "Limit.meter": "the meter that is limited",
     "Limit.where": "only usage with these values of the meter's dimensions",
     "Limit.quantity": "the most that is served; what is above was refused: unrated usage, not billed",
