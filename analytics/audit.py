@@ -8,25 +8,37 @@ rounding can explain is never called wrong.
 
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from analytics import cause, expression
 from analytics.derivation import At, BoundClaim, Way
-from analytics.expression import Name
-from analytics.finding import Finding
+from analytics.expression import Name, Node
+from analytics.finding import Finding, Kind
 from analytics.interval import Interval, Range, add, negative, point
 from analytics.plan import ALL, Plan
 from analytics.printed import Printed, parse
 from analytics.recomputation import (
+    DRIVERS,
     DRIVERS_ROUGHLY,
     PRINTED,
     PRINTED_LEAVES_ROUGHLY,
     PRINTED_ROUGHLY,
     Recomputation,
+    World,
 )
 
 SUMS = ("total", "periods")
 """The ways to a figure whose printed parts must add up as they are printed."""
+
+
+class _Came(NamedTuple):
+    """What a figure came to: from the drivers, and from the figures beside it as they are printed."""
+
+    kind: Kind
+    value: Range
+    beside: Range | None
+    follows: tuple[str, ...] = ()
+    world: World = DRIVERS
 
 
 class Audit(NamedTuple):
@@ -42,7 +54,7 @@ class Audit(NamedTuple):
 
 
 def audit(plan: Plan, place: str = "plan") -> Audit:
-    """Hold everything that a plan prints against what it comes to. Raises Problems where that is impossible."""
+    """Hold everything that a plan prints against what it comes to. Raises Problems where it cannot be."""
     worked = Recomputation(plan, place)
     found: dict[At, Finding] = {}
     for at in worked.derived.order:
@@ -77,16 +89,19 @@ def _defined(worked: Recomputation, at: At, found: dict[At, Finding]) -> Finding
     fits = printed.fits(value) or (roughly is not None and printed.fits(roughly))
     fits_beside = any(
         found_beside is not None and printed.fits(found_beside)
-        for found_beside in ([beside, worked.of_way(way, PRINTED_LEAVES_ROUGHLY)] if beside is not None else [])
+        for found_beside in (
+            [beside, worked.of_way(way, PRINTED_LEAVES_ROUGHLY)] if beside is not None else []
+        )
     )
     if fits and not _adds_up(worked, way, printed):
         wrong = _wrong_inputs(worked, way, found)
-        return _finding(worked, at, way, "wrong", beside or value, beside, wrong)
+        return _finding(worked, at, way, _Came("wrong", beside or value, beside, wrong, PRINTED))
     if fits:
-        return None if printed.equals(value) else _finding(worked, at, way, "rounded", value, beside)
+        exact = printed.equals(value) and (way.kind not in SUMS or beside is None or printed.equals(beside))
+        return None if exact else _finding(worked, at, way, _Came("rounded", value, beside))
     wrong = _wrong_inputs(worked, way, found) if fits_beside else ()
-    kind: Literal["wrong", "rounded"] = "rounded" if fits_beside and not wrong else "wrong"
-    return _finding(worked, at, way, kind, value, beside, wrong)
+    kind: Kind = "rounded" if fits_beside and not wrong else "wrong"
+    return _finding(worked, at, way, _Came(kind, value, beside, wrong))
 
 
 def _crossed(worked: Recomputation, at: At, found: dict[At, Finding]) -> Iterator[Finding]:
@@ -95,9 +110,9 @@ def _crossed(worked: Recomputation, at: At, found: dict[At, Finding]) -> Iterato
     for way in worked.derived.ways[at][1:]:
         beside = worked.of_way(way, PRINTED)
         if beside is not None and not printed.equals(beside):
-            kind: Literal["wrong", "rounded"] = "rounded" if _adds_up(worked, way, printed) else "wrong"
+            kind: Kind = "rounded" if _adds_up(worked, way, printed) else "wrong"
             wrong = _wrong_inputs(worked, way, found) if kind == "wrong" else ()
-            yield _finding(worked, at, way, kind, beside, beside, wrong)
+            yield _finding(worked, at, way, _Came(kind, beside, beside, wrong, PRINTED))
 
 
 def _adds_up(worked: Recomputation, way: Way, printed: Printed) -> bool:
@@ -123,25 +138,22 @@ def _wrong_inputs(worked: Recomputation, way: Way, found: dict[At, Finding]) -> 
     return tuple(wrong)
 
 
-def _finding(
-    worked: Recomputation, at: At, way: Way, kind: Literal["wrong", "rounded"], value: Range,
-    beside: Range | None, follows: tuple[str, ...] = (),
-) -> Finding:  # fmt: skip
+def _finding(worked: Recomputation, at: At, way: Way, came: _Came) -> Finding:
     figure = worked.plan.figures[at.name]
     printed = figure.printed[at.period]
-    own = kind == "wrong" and not follows
+    own = came.kind == "wrong" and not came.follows
     return Finding(
-        kind,
+        came.kind,
         way.kind,
         at.name,
         at.period,
         printed,
-        _flat(value),
-        None if beside is None else _flat(beside),
-        _flat(add([value, negative(printed.exact)])) if printed.exact.is_point else _ends(value, printed),
-        cause.working(worked, way),
+        _flat(came.value),
+        None if came.beside is None else _flat(came.beside),
+        _difference(came.value, printed),
+        cause.working(worked, way, came.world),
         cause.of(worked, way, printed) if own else "",
-        follows,
+        came.follows,
         figure.source_of(at.period),
     )
 
@@ -151,8 +163,8 @@ def _flat(value: Range) -> Range:
     return Range(*(Interval(end.middle, end.middle) for end in value))
 
 
-def _ends(value: Range, printed: Printed) -> Range:
-    """Return how far each end of a range is from where it is printed."""
+def _difference(value: Range, printed: Printed) -> Range:
+    """Return how far each end of a value is from where it is printed."""
     low, high = value.low.middle - printed.low, value.high.middle - printed.high
     return Range(Interval(low, low), Interval(high, high))
 
@@ -213,9 +225,9 @@ def _shares(worked: Recomputation) -> Iterator[Finding]:
         if total != point(1):
             fits = Interval(Fraction(1), Fraction(1)).meets(add(one.meant for one in printed).low)
             working = " + ".join(one.text for one in printed)
-            yield Finding("rounded" if fits else "wrong", "shares", whole, period, parse("100%"), total, total,
-                          add([total, negative(point(1))]), working, "", (),
-                          figures[0].source_of(period))  # fmt: skip
+            yield Finding("rounded" if fits else "wrong", "shares", whole, period, parse("100%"),
+                          total, total, add([total, negative(point(1))]), working,
+                          source=figures[0].source_of(period))  # fmt: skip
 
 
 def _parts(worked: Recomputation, whole: str, period: str) -> Sequence[str]:
@@ -228,7 +240,8 @@ def _parts(worked: Recomputation, whole: str, period: str) -> Sequence[str]:
 
 def _has_total(plan: Plan, shares: Iterable[str], period: str) -> bool:
     """Tell whether the plan prints itself what shares add up to."""
-    return any(period in figure.printed and set(shares) == {*figure.total_of} for figure in plan.figures.values())
+    names = set(shares)
+    return any(period in one.printed and names == {*one.total_of} for one in plan.figures.values())
 
 
 def _contradicted(worked: Recomputation, claim: BoundClaim) -> Iterator[Finding]:
@@ -241,10 +254,9 @@ def _contradicted(worked: Recomputation, claim: BoundClaim) -> Iterator[Finding]
     broken = [(one, sign, other) for sign, one, other in pairs if not _holds(sign, one, other)]
     if broken:
         stated = worked.plan.claims[claim.key]
-        texts = [expression.text(part, lambda name: _as_printed(worked, name)) for part in claim.comparison.parts]
-        working = texts[0] + "".join(
-            f" {sign} {text}" for sign, text in zip(claim.comparison.signs, texts[1:], strict=True)
-        )
+        texts = [_with_numbers(worked, part) for part in claim.comparison.parts]
+        signed = zip(claim.comparison.signs, texts[1:], strict=True)
+        working = " ".join([texts[0], *(f"{sign} {text}" for sign, text in signed)])
         one, sign, other = broken[0]
         difference = (
             _distance(one, other) if sign == "in" else _flat(add([_flat(one), negative(_flat(other))]))
@@ -253,11 +265,14 @@ def _contradicted(worked: Recomputation, claim: BoundClaim) -> Iterator[Finding]
                       source=stated.source, says=stated.says)  # fmt: skip
 
 
+def _with_numbers(worked: Recomputation, node: Node) -> str:
+    return expression.text(node, lambda name: _as_printed(worked, name))
+
+
 def _as_printed(worked: Recomputation, name: Name) -> str:
     """Write a name's value as the document prints it, or what it comes to."""
-    plan = worked.plan
-    driver = plan.drivers.get(name.name)
-    printed = driver.at(name.period) if driver is not None else plan.figures[name.name].printed.get(name.period)
+    figures, driver = worked.plan.figures, worked.plan.drivers.get(name.name)
+    printed = driver.at(name.period) if driver is not None else figures[name.name].printed.get(name.period)
     value = _flat(worked.of_node(name, PRINTED))
     if printed is None:
         return expression.range_text(value)

@@ -1,4 +1,4 @@
-"""Causes: why a printed figure may be what it is, found by trying. A cause is said only where it gives the figure.
+"""Causes: why a printed figure may be what it is, found by trying. One is told where it gives the figure.
 
 A wrong figure is tried with each driver's value of another period, without one part of its sum or with one
 twice, over another number of years, and with the one value of a driver that would make it right, if that is
@@ -15,7 +15,7 @@ from analytics.expression import Name, Node, Number, Operation
 from analytics.finding import Finding
 from analytics.interval import Range, point
 from analytics.printed import Printed, shown
-from analytics.recomputation import DRIVERS, Recomputation
+from analytics.recomputation import DRIVERS, Recomputation, World
 
 DIGITS_MAX = 3
 """A value with more digits than these was not meant by anybody."""
@@ -32,17 +32,20 @@ NEEDED_MAX = 2
 NAMES_MAX = 40
 """A formula of more names is not opened further: nobody would read it."""
 
+PAIR = 2
+
 SHARES_MIN = 3
 """Of fewer shares, a whole that they have in common says nothing."""
 
 
-def working(worked: Recomputation, way: Way) -> str:
-    """Write the formula of a way with its numbers put in."""
+def working(worked: Recomputation, way: Way, world: World = DRIVERS) -> str:
+    """Write the formula of a way with its numbers put in: those of a world."""
     node = _opened(worked, way)
     where = dict(way.where)
 
     def write(name: Name) -> str:
-        return expression.range_text(_value(worked, name, where))
+        value, printed = worked.of_node(name, world, where), _printed(worked, name)
+        return printed.like(value) if printed and printed.unit == "%" else expression.range_text(value)
 
     return expression.text(node, write)
 
@@ -93,11 +96,18 @@ def _definition(worked: Recomputation, name: Name, where: Mapping[str, Range]) -
     return ways[0].node
 
 
+def _printed(worked: Recomputation, name: Name) -> Printed | None:
+    driver = worked.plan.drivers.get(name.name)
+    return driver.at(name.period) if driver else worked.plan.figures[name.name].at(name.period)
+
+
 def _value(worked: Recomputation, name: Name, where: Mapping[str, Range]) -> Range:
     return worked.of_node(name, DRIVERS, where)
 
 
-def _tried(worked: Recomputation, node: Node, where: Mapping[str, Range], changed: Name, to: Range) -> Range | None:
+def _tried(
+    worked: Recomputation, node: Node, where: Mapping[str, Range], changed: Name, to: Range
+) -> Range | None:
     """Work a formula out with another value in the place of one name."""
     put = expression.replaced(node, lambda name: Number(to) if name == changed else name)
     try:
@@ -158,10 +168,8 @@ def _other_years(worked: Recomputation, way: Way, printed: Printed) -> Iterator[
             yield f"over {shown(years)} years it is {printed.text}"
 
 
-def _needed(
-    worked: Recomputation, node: Node, where: Mapping[str, Range], printed: Printed
-) -> Iterator[str]:
-    """Find the plain values of single drivers that give the figure, those that are least far from their own."""
+def _needed(worked: Recomputation, node: Node, where: Mapping[str, Range], printed: Printed) -> Iterator[str]:
+    """Find the plain values of single drivers that give the figure, those least far from their own."""
     found = []
     for name in _drivers(worked, node, where):
         now = _value(worked, name, where)
@@ -179,7 +187,7 @@ def _needed(
 
 
 def _solved(function: Callable[[Range], Range | None], now: Range, wanted: Fraction) -> Fraction | None:
-    """Solve a formula that is linear in one driver, exactly; None where it is not, or does not depend on it."""
+    """Solve a formula that is linear in one driver, exactly; None where it is not linear."""
     if not now.is_point or not now.middle:
         return None
     one, two = function(now), function(point(now.middle * 2))
@@ -245,11 +253,11 @@ def _moved(worked: Recomputation, findings: Sequence[Finding]) -> Iterator[tuple
         for finding in findings
         if finding.kind == "wrong" and not finding.follows and finding.difference is not None
     }
-    for at, ways in worked.derived.ways.items():
+    for ways in worked.derived.ways.values():
         for way in ways:
             parts = [At(name.name, name.period) for name in expression.names(way.node)]
             wrong = [part for part in parts if part in own]
-            if way.kind == "total" and len(wrong) == len(("one", "other")) and sum(own[one] for one in wrong) == 0:
+            if way.kind == "total" and len(wrong) == PAIR and sum(own[one] for one in wrong) == 0:
                 for one, other in (wrong, wrong[::-1]):
                     has = "lacks" if own[one] > 0 else "has too much"
                     lacks = "has too much" if own[one] > 0 else "lacks"

@@ -1,4 +1,4 @@
-"""Derivations: how each figure of a plan follows from others, period by period, as formulas with every name bound.
+"""Derivations: how each figure of a plan follows from others, period by period, with every name bound.
 
 A figure in a period has a definition, which is worked out, and may have further ways to come to the same
 number, such as the sum of its quarters; those are only checked. What `growth_of`, `share_of` and the like
@@ -16,6 +16,7 @@ from analytics.interval import Range, point
 from analytics.plan import ALL, Figure, Plan
 from analytics.printed import parse
 from metering.document import Problem, Problems, did_you_mean
+from metering.period import months_between
 
 MONTHS_OF_A_YEAR = 12
 
@@ -246,8 +247,7 @@ class _Deriver:
         if first is None or last is None:
             self._complain(f"{place}.since", f"no period {since!r}", since, self.plan.periods)
             return
-        months = (last.starts_on.year - first.starts_on.year) * 12 + last.starts_on.month - first.starts_on.month
-        years = Fraction(months, MONTHS_OF_A_YEAR)
+        years = Fraction(months_between(first.starts_on, last.starts_on), MONTHS_OF_A_YEAR)
         if years < 1:
             message = f"from {since} to {period} it is less than a year"
             self.problems.append(Problem(f"{place}.since", message, "name an earlier period"))
@@ -292,7 +292,8 @@ class _Deriver:
             for key in keys:
                 if key in RESERVED:
                     message = f"{key!r} means something else in formulas"
-                    self.problems.append(Problem(f"{self.place}: {table}.{key}", message, "name it otherwise"))
+                    place = f"{self.place}: {table}.{key}"
+                    self.problems.append(Problem(place, message, "name it otherwise"))
         for key in self.plan.figures:
             if key in self.plan.drivers:
                 message = "is a driver and a figure"
@@ -323,5 +324,6 @@ class _Deriver:
         except CycleError as error:
             circle = " -> ".join(map(str, reversed(error.args[1])))
             place = f"{self.place}: figures.{error.args[1][0].name}"
-            self.problems.append(Problem(place, f"depends on itself: {circle}", "print one without a formula"))
+            message = f"depends on itself: {circle}"
+            self.problems.append(Problem(place, message, "print one without a formula"))
             return []

@@ -5,6 +5,7 @@ Python's parser reads the text, and only what stands in `_node` is accepted: num
 """
 
 import ast
+import keyword
 import re
 from collections.abc import Callable, Iterator
 from decimal import Context, Decimal
@@ -26,10 +27,7 @@ PARTS = "parts"
 MONTHS = "months"
 ENDS = ("low", "high")
 FUNCTIONS = ("min", "max", "sum", "root")
-RESERVED = (*FUNCTIONS, BEFORE, PARTS, MONTHS, *ENDS, "and", "as", "assert", "async", "await", "break", "class",
-            "continue", "def", "del", "elif", "else", "except", "finally", "for", "from", "global", "if",
-            "import", "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try",
-            "while", "with", "yield")  # fmt: skip
+RESERVED = (*FUNCTIONS, BEFORE, PARTS, MONTHS, *ENDS, *keyword.kwlist)
 """What no driver, figure or period can be called: a formula could not name it."""
 
 _ROOT = Context(prec=50)

@@ -6,6 +6,8 @@ from analytics.derivation import At
 from analytics.interval import Range
 from analytics.printed import Printed
 
+Kind = Literal["wrong", "rounded"]
+
 
 class Finding(NamedTuple):
     """One thing in a plan that does not follow.
@@ -17,7 +19,7 @@ class Finding(NamedTuple):
     `says` what a claim says.
     """
 
-    kind: Literal["wrong", "rounded"]
+    kind: Kind
     check: str
     name: str
     period: str

@@ -19,8 +19,8 @@ out any formula over it. `analytics.audit.audit(plan)` finds what does not follo
     project = { value = "$100K-150K" }
 
     [figures]                    # what the plan prints, or needs on the way (then without `printed`)
-    revenue = { formula = "12 * customers * price", printed = { y1 = "$119K", y2 = "$1.4M" }, source = "A:20" }
-    services = { formula = { y1 = "3 * project" }, printed = { y1 = "$300-450K" }, source = { y1 = "A:21" } }
+    revenue = { formula = "12 * customers * price", printed = { y1 = "$119K", y2 = "$1.4M" }, source = "A:2" }
+    services = { formula = { y1 = "3 * project" }, printed = { y1 = "$300-450K" }, source = { y1 = "A:3" } }
     total = { total_of = ["revenue", "services"], printed = { y1 = "$0.5M" }, source = "A:22" }
     revenue_growth = { growth_of = "revenue", printed = { y2 = "1,100%" } }
     revenue_share = { share_of = ["revenue", "total"], printed = { y1 = "24%" } }
@@ -49,10 +49,10 @@ and may be held against the following as well:
   or by period.
 
 A formula has numbers, names of drivers and figures, `+ - * / ** ( )`, `min`, `max`, `sum` (of several, or of
-one name over the periods within this one) and `root(x, n)`; `months` is the length of the period. A name stands for its value in the same period,
-or for all of them if it has only one; `x.y2` is that of another period, `x.before` of the one before,
-`x.low` and `x.high` are the ends of a range (`x.y2.low`). A claim compares such with `==`, `<=`, `>=`, `<`,
-`>`, and `in` for a range; claims are chains (`1 <= x <= 2`).
+one name over the periods within this one) and `root(x, n)`; `months` is the length of the period. A name
+stands for its value in the same period, or for all of them if it has only one; `x.y2` is that of another
+period, `x.before` of the one before, `x.low` and `x.high` are the ends of a range (`x.y2.low`). A claim
+compares such with `==`, `<=`, `>=`, `<`, `>`, and `in` for a range; claims are chains (`1 <= x <= 2`).
 
 Numbers are TOML numbers or texts as printed: "$1.3M", "119,000", "50.7%", "3.6x", "6.7:1", "$3-5M", "$10M+".
 """
@@ -113,7 +113,7 @@ class Period(Record):
 
 
 class Driver(Record):
-    """What the plan assumes: one `value` for all periods, or `values` by period; with both, the latter first."""
+    """What the plan assumes: one `value` for all periods, or `values` by period (these first)."""
 
     value: Number | None = None
     values: dict[Key, Number] = {}
@@ -180,7 +180,7 @@ class Figure(Record):
 
 
 class Claim(Record):
-    """What the plan says or implies: a comparison that holds, in each of some periods (else it names them)."""
+    """What the plan says or implies: a comparison that holds, in each of `periods` if there are any."""
 
     holds: Text
     says: str = ""
@@ -218,7 +218,8 @@ class Plan(Record):
         inner = [
             (other.starts_on, other.months, key)
             for key, other in self.periods.items()
-            if other.starts_on >= this.starts_on and other.ends_on <= this.ends_on and other.months < this.months
+            if this.starts_on <= other.starts_on and other.ends_on <= this.ends_on
+            if other.months < this.months
         ]
         for months in sorted({length for _, length, _ in inner}, reverse=True):
             parts = sorted(part for part in inner if part[1] == months)

@@ -10,7 +10,6 @@ managed_revenue, "Q1 2026" is q1_2026. A period is a year (2026, FY26, Y1, Year 
 import csv
 import io
 import re
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ _CENTURY = 100
 
 
 def load(path: Path) -> Plan:
-    """Read a plan from a file, as CSV if its name ends so, else as TOML. Raises Problems with all that is wrong."""
+    """Read a plan: CSV if the name ends so, else TOML. Raises Problems with all that is wrong."""
     text = read_text(path)
     return from_csv(text, str(path)) if path.suffix.lower() == ".csv" else loads(text, str(path))
 
@@ -93,14 +92,15 @@ class _Table:
         elif not key:
             self.complain(line, "has no figure", "name it in the column 'figure'")
         elif "value" in cells:
-            self._put(line, "drivers", key, "values" if period else "value", period, cells["value"])
+            self._value(line, key, period, cells["value"])
         else:
             self._figure(line, key, period, cells, source)
 
     def _figure(self, line: int, key: str, period: str, cells: dict[str, str], source: str) -> None:
         for column, cell in [*cells.items(), ("source", source)]:
             if column in ("printed", "formula", "source"):
-                self._put(line, "figures", key, column, period, cell)
+                given = self.data["figures"].setdefault(key, {}).setdefault(column, {})
+                self._put(line, given, key, period, cell)
             else:
                 row = self.data["figures"].setdefault(key, {})
                 value: Any = tuple(cell.split()) if column in _LISTS else cell
@@ -108,16 +108,17 @@ class _Table:
                 if column == "since":
                     self._period(line, cell)
 
-    def _put(self, line: int, table: str, key: str, field: str, period: str, cell: str) -> None:
-        row = self.data[table].setdefault(key, {})
-        if field == "value":
-            row[field] = cell
-            return
-        cells = row.setdefault(field, {})
+    def _value(self, line: int, key: str, period: str, cell: str) -> None:
+        row = self.data["drivers"].setdefault(key, {})
+        if period:
+            self._put(line, row.setdefault("values", {}), key, period, cell)
+        elif row.setdefault("value", cell) != cell:
+            self.complain(line, f"{key} is given twice", "remove one")
+
+    def _put(self, line: int, given: dict[str, str], key: str, period: str, cell: str) -> None:
         where = self._period(line, period) if period else ""
-        if where in cells and cells[where] != cell:
+        if given.setdefault(where, cell) != cell:
             self.complain(line, f"{key} is given twice{f' in {period}' if period else ''}", "remove one")
-        cells[where] = cell
 
     def _period(self, line: int, text: str) -> str:
         key = _key(text)
@@ -162,5 +163,3 @@ def _year(key: str) -> int | None:
 
 def _starting(year: int, month: int, months: int) -> tuple[date, int] | None:
     return (date(year, month, 1), months) if YEAR_MIN <= year < YEAR_MAX else None
-
-

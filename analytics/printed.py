@@ -46,7 +46,7 @@ _FORMAT = {
 
 
 class Printed(NamedTuple):
-    """A figure as it is printed: its text, its ends (equal but for a range), and what its last digit is worth.
+    """A figure as it is printed: its text, its ends (equal but for a range), what its last digit is worth.
 
     `sense` is "at least" for `$10M+` and `>5`, "at most" for `<$25,000`, otherwise "". `sign`, `scale`,
     `unit` and `places` say how it is written: currency sign, what K or M multiply by, `%`, `x` or `:1`.
@@ -116,7 +116,7 @@ def parse(value: Any) -> Printed:
         message = "is no figure; write it like 119000, '$1.3M', '50.7%' or '$3M-5M'"
         raise ValueError(message)  # noqa: TRY004 - pydantic reports ValueErrors as problems
     text = value if isinstance(value, str) else f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
-    plain = re.sub(r"\s+", " ", text.strip()).translate(str.maketrans("–—−", "---"))  # noqa: RUF001
+    plain = re.sub(r"\s+", " ", text.strip()).translate(str.maketrans("–—−", "---"))
     found = _TEXT.fullmatch(plain) if len(plain) <= TEXT_MAX else None
     if found is None:
         message = "is no figure; write it like 119000, '$1.3M', '50.7%' or '$3M-5M'"

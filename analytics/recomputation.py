@@ -21,7 +21,7 @@ Values = dict[At, Range]
 
 
 class World(NamedTuple):
-    """How figures are looked up: as printed, or from drivers; and which of them as roughly as they are printed.
+    """How figures are looked up: as printed, or from drivers; and which of them as roughly as printed.
 
     `leaves` are figures that are only printed: of those nobody knows more than the digits.
     """
@@ -64,7 +64,7 @@ class Recomputation:
         node, needed = bound(self.plan, formula, period, where)
         try:
             values = self._worked_out(DRIVERS, needed)
-            value = expression.evaluate(node, lambda name: self.look_up(name, DRIVERS, values))
+            value = expression.evaluate(node, lambda name: self.look_up(name, values))
         except ArithmeticError as error:
             raise Problems([Problem(where, f"{formula!r} {error}", "mend it")]) from None
         if not value.is_point:
@@ -77,7 +77,7 @@ class Recomputation:
 
     def value(self, at: At, world: World = DRIVERS) -> Range:
         """Return what a driver or figure is in a world."""
-        return self.look_up(Name(at.name, at.period), world, self._values[world])
+        return self.look_up(Name(at.name, at.period), self._values[world])
 
     def of_way(self, way: Way, world: World = DRIVERS) -> Range | None:
         """Work out one way to a figure in a world; None where that cannot be done."""
@@ -91,12 +91,9 @@ class Recomputation:
         values = self._values[world]
         if where:
             values = self._worked_out(DRIVERS, self._needed(node), where)
-            world = DRIVERS
-        return expression.evaluate(node, lambda name: self.look_up(name, world, values, where or {}))
+        return expression.evaluate(node, lambda name: self.look_up(name, values, where))
 
-    def look_up(
-        self, name: Name, world: World, values: Values, where: Mapping[str, Range] | None = None
-    ) -> Range:
+    def look_up(self, name: Name, values: Values, where: Mapping[str, Range] | None = None) -> Range:
         """Return what a bound name stands for. Raises ArithmeticError where it could not be worked out."""
         if where and name.name in where:
             return where[name.name]
@@ -121,9 +118,7 @@ class Recomputation:
                 }
         return self.derived._replace(order=[at for at in self.derived.order if at in wanted])
 
-    def _worked_out(
-        self, world: World, derived: Derived, where: Mapping[str, Range] | None = None
-    ) -> Values:
+    def _worked_out(self, world: World, derived: Derived, where: Mapping[str, Range] | None = None) -> Values:
         values: Values = {}
         for at in derived.order:
             ways = derived.ways[at]
@@ -134,19 +129,19 @@ class Recomputation:
                 continue
             assert ways, f"{at} is neither printed nor derived"
             try:
-                values[at] = self._defined(ways[0], world, values, where or {})
+                values[at] = self._defined(ways[0], values, where or {})
             except _UnknownError:
                 continue
             except ArithmeticError as error:
                 self._note(at, world, error)
         return values
 
-    def _defined(self, way: Way, world: World, values: Values, where: Mapping[str, Range]) -> Range:
+    def _defined(self, way: Way, values: Values, where: Mapping[str, Range]) -> Range:
         if way.where:
             changed = {**dict(way.where), **where}
             inner = self._worked_out(DRIVERS, self._needed(way.node), changed)
-            return expression.evaluate(way.node, lambda name: self.look_up(name, DRIVERS, inner, changed))
-        return expression.evaluate(way.node, lambda name: self.look_up(name, world, values, where))
+            return expression.evaluate(way.node, lambda name: self.look_up(name, inner, changed))
+        return expression.evaluate(way.node, lambda name: self.look_up(name, values, where))
 
     def _note(self, at: At, world: World, error: ArithmeticError) -> None:
         if world == DRIVERS:

@@ -153,7 +153,7 @@ def apportion(
     """Split a total (a column, the same in all rows of a group) as `split` does, for every group at once.
 
     `over` names the columns of a group; ties go by the order of the rows; weights have 4 decimals at most.
-    Raises AssertionError where the parts of a group do not add up to its total: its weights add up to nothing.
+    Raises AssertionError where the parts of a group do not add up to its total, as weights of nothing do not.
     """
     minor, fine = 10 ** minor_units(currency), 10**WEIGHTS
     units = rows.select(

@@ -98,26 +98,31 @@ def share(lines: pl.DataFrame, agreed: pl.DataFrame, book: PriceBook, phases: pl
 
 def _eligible(lines: pl.DataFrame, agreed: pl.DataFrame, agreement: Agreement, key: str) -> pl.DataFrame:
     """Return the lines that an agreement is on, with whom it pays and the month of its first deal."""
-    lines = lines.filter(
-        *[pl.col("stream").is_in(agreement.streams) for _ in agreement.streams[:1]],
-        *[pl.col("price").is_in(agreement.prices) for _ in agreement.prices[:1]],
-    )
     holder = ["partner"] if agreement.per == "partner" else ["partner", "account"]
     first = pl.col("deal_month").min().over(holder)
+    made = agreed.filter(pl.col("agreement") == key).drop("agreement")
+    if not (agreement.payee or len(made)):
+        return lines.clear()
+    if agreement.streams:
+        lines = lines.filter(pl.col("stream").is_in(agreement.streams))
+    if agreement.prices:
+        lines = lines.filter(pl.col("price").is_in(agreement.prices))
     if agreement.payee:
         named = with_value(lines, agreement.payee).filter(pl.col("value") != "").rename({"value": "partner"})
-        eligible = named.with_columns(deal_month=pl.col("month").min().over("partner", "account"))
-        eligible = eligible.with_columns(first_month=first)
+        deal_month = pl.col("month").min().over("partner", "account")
+        eligible = named.with_columns(deal_month=deal_month).with_columns(first_month=first)
     else:
-        made = agreed.filter(pl.col("agreement") == key).drop("agreement").with_columns(first_month=first)
-        eligible = lines.join(made, on="account")
+        eligible = lines.join(made.with_columns(first_month=first), on="account")
     months = months_since(pl.col("deal_month"), pl.col("month"))
     eligible = eligible.filter(months >= 0)
     return eligible if agreement.months is None else eligible.filter(months < agreement.months)
 
 
 def _shares(eligible: pl.DataFrame, agreement: Agreement, key: str) -> pl.DataFrame:
-    """Return (month, holder, account, part, basis, before): what each month adds to each window."""
+    """Return what each month adds to each window: (month, holder, account, part, basis, before, group).
+
+    A `group` is a window in a month: its `basis` is that of all of its accounts together.
+    """
     parts = (
         eligible.group_by(*_PAYOUT, "first_month")
         .agg(part=pl.col("amount").sum().cast(POSTED))
@@ -131,7 +136,7 @@ def _shares(eligible: pl.DataFrame, agreement: Agreement, key: str) -> pl.DataFr
         parts.group_by(*_WINDOW, "month").agg(basis=pl.col("part").sum().cast(EXACT)).sort(*_WINDOW, "month")
     )
     before = pl.col("basis").cum_sum().over(_WINDOW) - pl.col("basis")
-    whole = whole.with_columns(before=before.cast(EXACT))
+    whole = whole.with_columns(before=before.cast(EXACT)).with_row_index("group")
     return parts.join(whole, on=[*_WINDOW, "month"])
 
 
@@ -181,14 +186,13 @@ def _plans(shares: pl.DataFrame, agreement: Agreement, phases: pl.DataFrame) -> 
 def _payouts(earned: pl.DataFrame, agreement: Agreement, book: PriceBook) -> pl.DataFrame:
     """Split what a window earns in a month over the customers by what each was billed."""
     names = [pl.col("month").dt.strftime("%Y-%m"), "partner", "agreement", "account"]
+    amounts = apportion(earned, total="earned", weight="part", over=["group"], currency=book.currency)
     rows = earned.with_columns(
         payout=pl.concat_str(pl.lit("PAY"), *names, separator="-"),
         kind=pl.lit(agreement.kind),
         revenue=pl.lit(agreement.revenue),
         basis=pl.col("part"),
-        amount=apportion(
-            earned, total="earned", weight="part", over=[*_WINDOW, "month"], currency=book.currency
-        ),
+        amount=amounts,
         currency=pl.lit(book.currency),
     )
     return as_table(rows.filter((pl.col("part") != 0) | (pl.col("amount") != 0)), "payouts")
@@ -196,20 +200,18 @@ def _payouts(earned: pl.DataFrame, agreement: Agreement, book: PriceBook) -> pl.
 
 def _taken(eligible: pl.DataFrame, payouts: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
     """Split payouts over the streams that they come from, and each stream's part over its lines."""
-    order = ["payout", "stream", "invoice", "line_no"]
-    columns = [*_PAYOUT, *order[1:], "amount"]
-    rows = (
-        eligible.select(columns)
-        .rename({"amount": "part"})
-        .join(payouts.select(*_PAYOUT, "payout", "amount"), on=_PAYOUT)
-        .sort(order)
-    )
-    streams = rows.group_by(order[:2], maintain_order=True).agg(
+    lines = eligible.select(*_PAYOUT, "invoice", "line_no", "stream", part="amount")
+    due = payouts.filter(pl.col("amount") != 0).select(*_PAYOUT, "payout", "amount").with_row_index("number")
+    rows = lines.join(due, on=_PAYOUT)
+    lone = pl.len().over("number") == 1
+    several = rows.filter(~lone).sort("number", "stream", "line_no")
+    streams = several.group_by("number", "stream", maintain_order=True).agg(
         pl.col("part").sum(), pl.col("amount").first()
     )
-    of_stream = apportion(streams, total="amount", weight="part", over=order[:1], currency=book.currency)
-    rows = rows.join(
-        streams.with_columns(whole=of_stream).select(*order[:2], "whole"), on=order[:2], maintain_order="left"
-    )
-    of_line = apportion(rows, total="whole", weight="part", over=order[:2], currency=book.currency)
-    return shaped(rows.with_columns(amount=of_line), TAKEN_SCHEMA).filter(pl.col("amount") != 0)
+    of_stream = apportion(streams, total="amount", weight="part", over=["number"], currency=book.currency)
+    streams = streams.select("number", "stream", whole=of_stream).with_row_index("group")
+    several = several.join(streams, on=["number", "stream"], maintain_order="left")
+    of_line = apportion(several, total="whole", weight="part", over=["group"], currency=book.currency)
+    parts = [rows.filter(lone), several.with_columns(amount=of_line)]
+    taken = pl.concat(shaped(part, TAKEN_SCHEMA) for part in parts)
+    return taken.filter(pl.col("amount") != 0)

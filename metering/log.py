@@ -220,9 +220,7 @@ class Log:
         usage, more_copies, more_refused = self._identities.new_usage(usage, self.usage_files())
         first = self.blocks[-1].next_position if self.blocks else 0
         frame = _fact_frame(facts, first)
-        usage = usage.sort("occurred_at", "source", "id").with_row_index(
-            "position", offset=first + len(facts)
-        )
+        usage = _ordered(usage).with_row_index("position", offset=first + len(facts))
         usage = usage.with_columns(pl.col("position").cast(pl.Int64), recorded_at=pl.col("occurred_at"))
         hashes = (_write(frame, self._path("events", period)), _write(usage, self._path("usage", period)))
         for row in refused + more_refused:

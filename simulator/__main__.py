@@ -192,6 +192,18 @@ def lint(
     return lint_book(prices, as_json=as_json)
 
 
+@app.command(epilog=_example("saasim audit fixtures/dbgpt/plan.toml"))
+def audit(
+    *,
+    plan: Annotated[Path, typer.Argument(metavar="PLAN", help="A business plan: TOML, or a table in CSV.")],
+    as_json: Json = False,
+) -> int:
+    """Find every printed figure of a business plan that does not follow. Ends with 1 where one is wrong."""
+    from simulator.commands.audit import audit_plan
+
+    return audit_plan(plan, as_json=as_json)
+
+
 @app.command(epilog=_example("saasim verify dbgpt"))
 def verify(*, name: Run, as_json: Json = False) -> int:
     """Check every invariant and every file of a run. Ends with 1 where a check fails."""

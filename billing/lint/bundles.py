@@ -117,11 +117,14 @@ def _by_purchase(book: PriceBook, key: str, entitlement: Entitlement) -> Iterato
 
 
 def same_thing(book: PriceBook, day: date | None) -> Iterator[Finding]:
-    """Find what is sold under two prices that hold the same of one thing, and of which one is dearer."""
+    """Find what is sold under two prices that hold the same of one thing, and of which one is dearer.
+
+    Of things that a meter counts there is a price by the piece: see `billing.lint.packs.contents`.
+    """
     by_content: dict[tuple[str, Decimal], list[tuple[str, Price]]] = {}
     for plan_key, plan in book.plans.items():
         for key, price in plan.prices.items():
-            if len(price.contains) == 1:
+            if len(price.contains) == 1 and not price.contains.keys() & book.meters.keys():
                 ((name, quantity),) = price.contains.items()
                 by_content.setdefault((name, quantity), []).append((f"plans.{plan_key}.prices.{key}", price))
     for (name, quantity), prices in by_content.items():

@@ -104,5 +104,10 @@ def in_force(book: PriceBook, day: date | None) -> PriceBook:
 
 
 def _then(price: Price, day: date) -> Price:
-    changes = tuple(change for change in price.changes if day < change.starts_on < add_months(day, 12))
+    """Return a price as one meets it who comes on a day; of the year after, only what changes for everybody."""
+    changes = tuple(
+        change
+        for change in price.changes
+        if day < change.starts_on < add_months(day, 12) and change.applies == "now"
+    )
     return price.on(day).model_copy(update={"changes": changes})

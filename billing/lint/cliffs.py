@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
+from billing.lint.content import monthly
 from billing.lint.curve import FINEST, ONE, Piece, clamped, pieces
 from billing.lint.finding import Finding, Purchase, figure
 from billing.lint.purchase import Order, of_plan, of_rate, uses
@@ -178,6 +179,9 @@ def _seat_allowance(
     if plan.seats.maximum is not None and plan.seats.maximum <= seats:
         return
     used = {uses(price): price.allowance * (seats + 1)}
+    limits = [limit for limit in plan.limits.values() if limit.meter == price.meter]
+    if any(limit.window == "day" or monthly(limit, seats) < used[uses(price)] for limit in limits):
+        return
     few, many = (of_plan(book, Order(plan_key, seats=count, usage=used), day) for count in (seats, seats + 1))
     if many.amount < few.amount:
         yield Finding(

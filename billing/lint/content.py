@@ -21,7 +21,7 @@ DAYS = 30
 
 
 class Content(NamedTuple):
-    """What a plan gives: the most it serves, what its fee includes, what comes with it (None: without an end).
+    """What a plan gives: the most it serves, what its fee includes, what comes with it (None: no end).
 
     `services` are the list prices of included plans by their stream, for a year; `rights` how much
     entitlements cover a year (None: everything), by what they cover.
@@ -40,7 +40,7 @@ def content(book: PriceBook, key: str) -> Content:
     limited = {_limited(limit): limit for limit in plan.limits.values()}
     most: dict[Use | str, Decimal | None] = dict.fromkeys(sorted({*served, *limited}))
     for use, limit in limited.items():
-        most[use] = _monthly(limit)
+        most[use] = monthly(limit, plan.seats.minimum)
     most[SEATS] = None if plan.seats.maximum is None else Decimal(plan.seats.maximum)
     included: dict[Use, Decimal | None] = {}
     for price in plan.prices.values():
@@ -57,8 +57,15 @@ def _limited(limit: Limit) -> Use:
     return Use(limit.meter, tuple(sorted(values)))
 
 
-def _monthly(limit: Limit) -> Decimal:
-    return limit.quantity * DAYS if limit.window == "day" else limit.quantity
+def monthly(limit: Limit, seats: int) -> Decimal:
+    """Return the most that a limit lets so many seats use in a month."""
+    most = limit.quantity * (seats if limit.per == "seat" else 1)
+    return most * DAYS if limit.window == "day" else most
+
+
+def by_day(plan: Plan, use: Use) -> bool:
+    """Tell whether usage is limited by the day, so that a month's quantity does not say what is billed."""
+    return any(limit.meter == use.meter and limit.window == "day" for limit in plan.limits.values())
 
 
 def _services(book: PriceBook, plan: Plan) -> dict[str, Decimal]:

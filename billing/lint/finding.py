@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 Severity = Literal["error", "warning"]
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning")
-"""The graver first. error: somebody pays less for more, or gets for less what is sold. warning: suspicious."""
+"""The graver first: an error lets somebody pay less for more, or nothing for what is sold."""
 
 
 class Purchase(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
-from billing.lint.content import Pair
+from billing.lint.content import Pair, by_day
 from billing.lint.curve import slope_of
 from billing.lint.finding import Finding, Purchase, figure
 from billing.lint.plans import Menu
@@ -73,8 +73,8 @@ def _inverted(menu: Menu, pair: Pair, name: Use, lower: Marginal, higher: Margin
     dear, cheap = (_beyond(menu, item, unit, size) for item in (higher, lower))
     return Finding(
         "overage-inversion", "warning", _place(higher), f"{lower.key} {unit}",
-        f"{figure(size)} {unit} above the allowance cost {figure(dear.amount)} in {pair.higher!r}, which gives"
-        f" more ({', '.join(pair.more)}), and {figure(cheap.amount)} in {pair.lower!r}",
+        f"{figure(size)} {unit} above the allowance cost {figure(dear.amount)} in {pair.higher!r}, which"
+        f" gives more ({', '.join(pair.more)}), and {figure(cheap.amount)} in {pair.lower!r}",
         f"do not charge more for overage in {pair.higher!r} than in {pair.lower!r}", (dear, cheap),
     )  # fmt: skip
 
@@ -145,7 +145,8 @@ def _grown(menu: Menu, pair: Pair, *, is_long: bool) -> Iterator[Finding]:
     """
     usage = {}
     for use, quantity in pair.much.included.items():
-        if quantity is None or _is_long(menu, pair.higher, use) != is_long:
+        daily = by_day(menu.book.plans[pair.lower], use) or by_day(menu.book.plans[pair.higher], use)
+        if quantity is None or daily or _is_long(menu, pair.higher, use) != is_long:
             continue
         most = pair.less.most.get(use, ZERO)
         usage[use] = quantity if most is None else min(quantity, most)

@@ -180,8 +180,8 @@ def _outside(book: PriceBook, unit: str, way: Way) -> Iterator[Finding]:
         if is_outside:
             yield Finding(
                 "content", "warning", way.place, f"{unit} {word}",
-                f"the {figure(way.quantity)} {unit} in it cost {figure(held.amount)} ({each} each), {word} way"
-                f" to buy them apart, {figure(other.amount)} ({other.text})",
+                f"the {figure(way.quantity)} {unit} in it cost {figure(held.amount)} ({each} each), {word}"
+                f" way to buy them apart, {figure(other.amount)} ({other.text})",
                 "bring the fixed price nearer to its parts, or correct what it contains",
                 (held, other) if held.amount > other.amount else (other, held),
             )  # fmt: skip

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from billing.lint.content import Pair, content, pairs
+from billing.lint.content import Pair, by_day, content, pairs
 from billing.lint.curve import Curve, cheaper_from, never_cheaper, points
 from billing.lint.finding import Finding, Purchase, figure
 from billing.lint.purchase import MONTHS, SEATS, Order, Use, cost, has_seats, is_monthly, of_plan, unit_of
@@ -37,7 +37,10 @@ class Menu:
     def shared(self, pair: Pair) -> Iterator[Use | str]:
         """Yield the quantities by which two plans can be compared."""
         for name in pair.less.most:
-            if name != SEATS and name in pair.much.most:
+            daily = isinstance(name, Use) and any(
+                by_day(self.book.plans[key], name) for key in (pair.lower, pair.higher)
+            )
+            if name != SEATS and name in pair.much.most and not daily:
                 yield name
         if has_seats(self.book.plans[pair.lower]):
             yield SEATS
@@ -226,8 +229,8 @@ def _never_cheapest(menu: Menu, key: str, name: Use, found: list[Pair]) -> Itera
         best = min(found, key=lambda pair: menu.curve(pair.higher, "month", name).at(quantity))
         yield Finding(
             "unreachable", "warning", f"plans.{key}", unit_of(menu.book, name),
-            f"{key!r} is at no quantity of {unit_of(menu.book, name)} the cheapest: at {figure(quantity)} a month"
-            f" it comes nearest, and {best.higher!r} still costs less",
+            f"{key!r} is at no quantity of {unit_of(menu.book, name)} the cheapest: at {figure(quantity)} a"
+            f" month it comes nearest, and {best.higher!r} still costs less",
             "lower its price until it is the best for someone, or drop it",
             _bought(menu, best, "month", name, quantity),
         )  # fmt: skip

@@ -67,7 +67,7 @@ def cost(book: PriceBook, order: Order, day: date | None) -> Decimal:
             if price.meter is None and price.cadence != "once":
                 billed -= _billed(book, price, order, day, share=share)
     if plan.commitment is not None and order.months == MONTHS:
-        billed = max(billed, plan.commitment.in_year(0))
+        billed += _rounded(book, max(ZERO, plan.commitment.in_year(0) - billed))
     return billed
 
 
@@ -113,8 +113,8 @@ def _usage(versions: list[Price], order: Order, repeated: int) -> Iterator[tuple
     first = versions[0]
     used = sum((quantity for use, quantity in order.usage.items() if counts(first, use)), ZERO)
     if not used:
-        return
-    if first.window == "period":
+        pass
+    elif first.window == "period":
         yield from ((_charged(price, used, order.seats), repeated) for price in versions)
     else:
         for number, price in enumerate(versions * repeated):
