@@ -6,6 +6,7 @@ a plain number. Beside each other, wrong shares may have one whole in common, an
 right total one may hold what the other lacks.
 """
 
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 
@@ -178,12 +179,18 @@ def _needed(worked: Recomputation, node: Node, where: Mapping[str, Range], print
             return _tried(worked, node, where, name, to)
 
         value = _solved(tried, now, printed.low)
-        whole = all(one.low.denominator == 1 for one in worked.plan.drivers[name.name].values.values())
+        whole = all(one.low.denominator == 1 for one in _all_values(worked, name.name))
         if value is not None and value > 0 and _is_plain(value) and (value.denominator == 1 or not whole):
             text = f"{name.name} of {shown(value, 6)}, not {shown(now.middle)},"
             found.append((abs(value / now.middle - 1), text))
     if found:
-        yield " or ".join(text for _, text in sorted(found)[:NEEDED_MAX]) + f" gives {printed.text}"
+        nearest = sorted(found, key=operator.itemgetter(0))[:NEEDED_MAX]
+        yield " or ".join(text for _, text in nearest) + f" gives {printed.text}"
+
+
+def _all_values(worked: Recomputation, name: str) -> list[Printed]:
+    driver = worked.plan.drivers[name]
+    return [*driver.values.values(), *([driver.value] if driver.value else [])]
 
 
 def _solved(function: Callable[[Range], Range | None], now: Range, wanted: Fraction) -> Fraction | None:

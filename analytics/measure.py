@@ -59,7 +59,6 @@ _OF_COSTS = {
     "stream": "p.stream",
     "segment": "p.segment",
     "cost_centre": "p.cost_centre",
-    "thing": "p.cost_centre",
 }
 
 MEASURES: dict[str, Asked] = {

@@ -6,7 +6,7 @@ as gaps, each of which names the rule and the event that do not meet.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from duckdb import DuckDBPyConnection
 
@@ -30,9 +30,11 @@ NEVER = "let it happen, mend the rule, or remove it"
 class Gap(NamedTuple):
     """A rule and an event that do not meet.
 
-    `rule` is a place in the price book, `event` names the event that would set it off, or that found no rule.
+    `rule` is a place in the price book: of an untriggered rule, with the event that would set it off; of an
+    unpriced event, where its rule would be.
     """
 
+    kind: Literal["untriggered", "unpriced"]
     rule: str
     event: str
     message: str
@@ -143,7 +145,7 @@ def _agreements(book: PriceBook, seen: Seen) -> Iterator[Gap]:
 
 
 def _idle(rule: str, event: str, why: str) -> Gap:
-    return Gap(rule, event, f"never triggered by {event}: {why}", NEVER)
+    return Gap("untriggered", rule, event, f"never triggered by {event}: {why}", NEVER)
 
 
 def _unpriced(book: PriceBook, usage: Iterable[Used]) -> Iterator[Gap]:
@@ -157,7 +159,7 @@ def _unpriced(book: PriceBook, usage: Iterable[Used]) -> Iterator[Gap]:
             often = _often(used.events, used.subjects, used.first)
             message = f"no price of plan {used.plan!r} counts {event}: {often}"
             remedy = f"add a price with meter {used.meter!r} to the plan, of 0 where it is free"
-            yield Gap(f"plans.{used.plan}.prices", event, message, remedy)
+            yield Gap("unpriced", f"plans.{used.plan}.prices", event, message, remedy)
 
 
 def _effects(book: PriceBook) -> Iterator[tuple[str | None, Where]]:
@@ -174,21 +176,28 @@ def _effects(book: PriceBook) -> Iterator[tuple[str | None, Where]]:
 
 
 def _uncounted(connection: DuckDBPyConnection, book: PriceBook) -> Iterator[Gap]:
-    """Find usage of meters that are not in the book, and kinds of events that none of its meters counts."""
-    for meter, *often in connection.execute(_NO_METER).fetchall():
+    """Find usage of no meter or no subscription, and kinds of events that no meter of the book counts."""
+    for meter, *often in connection.execute(_HOMELESS, ["no_meter"]).fetchall():
         message = f"no meter {meter!r}: {_often(*often)}"
         remedy = did_you_mean(meter, book.meters) or "add the meter"
-        yield Gap(f"meters.{meter}", f"usage.recorded of {meter}", message, remedy)
+        yield Gap("unpriced", f"meters.{meter}", f"usage.recorded of {meter}", message, remedy)
+    for meter, *often in connection.execute(_HOMELESS, ["no_subscription"]).fetchall():
+        event = _told(book, meter, {})
+        message = f"{event} without a subscription: {_often(*often)}"
+        remedy = "start the subscription before it is used, or correct its name"
+        yield Gap("unpriced", "plans", event, message, remedy)
     counted = {meter.event for meter in book.meters.values()}
     for kind, *often in connection.execute(_KINDS).fetchall():
         if kind not in counted and kind not in ACTS:
             message = f"no meter counts {kind}: {_often(*often)}"
-            yield Gap("meters", kind, message, f'add a meter with event = "{kind}" and a price for it')
+            yield Gap(
+                "unpriced", "meters", kind, message, f'add a meter with event = "{kind}" and a price for it'
+            )
 
 
-_NO_METER = """
+_HOMELESS = """
     select meter, sum(events)::bigint, count(distinct subject), min(subject)
-    from unrated_usage where reason = 'no_meter' group by meter order by meter
+    from unrated_usage where reason = ? group by meter order by meter
 """
 
 _KINDS = (

@@ -180,16 +180,25 @@ def quote(
     return quote_lines(prices, conventions=conventions, month=month)
 
 
-@app.command(epilog=_example("saasim lint fixtures/dbgpt/prices.toml"))
+@app.command(
+    epilog=_example(
+        "saasim lint fixtures/dbgpt/prices.toml",
+        "saasim lint fixtures/dbgpt/prices.toml --run dbgpt",
+    )
+)
 def lint(
     *,
     prices: Annotated[Path, typer.Argument(metavar="PRICES", help="The price book to look through.")],
+    run: Annotated[
+        str,
+        typer.Option(metavar="RUN", help="Also say which rules its events never trigger, and reversed."),
+    ] = "",
     as_json: Json = False,
 ) -> int:
     """Find what is wrong with a price book, with purchases that prove it. Ends with 1 on errors."""
     from simulator.commands.lint import lint_book
 
-    return lint_book(prices, as_json=as_json)
+    return lint_book(prices, run=run, as_json=as_json)
 
 
 @app.command(epilog=_example("saasim audit fixtures/dbgpt/plan.toml"))

@@ -13,6 +13,7 @@ BOOK = """
     meters.tokens = { dimensions = ["model"] }
     meters.devices = { event = "devices.shipped", quantity = "devices" }
     meters.exams = { event = "exam.sat", dimensions = ["exam"] }
+    meters.orders = { event = "order.placed", quantity = "quantity", dimensions = ["item"] }
     [discounts.early]
     share = 0.15
     months = 4
@@ -21,6 +22,7 @@ BOOK = """
     stream = "subscriptions"
     prices.seat = { per = "seat", unit_price = 99, annual = { unit_price = 950 } }
     prices.fee = { per = "subscription", unit_price = 70, cadence = "once" }
+    limits.calls = { meter = "calls", quantity = 60, window = "day", per = "seat" }
     [plans.pro.prices.calls]
     meter = "calls"
     model = "package"
@@ -33,6 +35,7 @@ BOOK = """
     name = "Team"
     stream = "managed"
     commitment = { amount = 4000 }
+    limits.calls = { meter = "calls", quantity = 350, then = "pro" }
     prices.base = { per = "subscription", unit_price = 211.33 }
     prices.storage = { meter = "storage", unit_price = 1.07, allowance = 5 }
     [plans.team.prices.calls]
@@ -62,6 +65,7 @@ BOOK = """
     name = "Catalog"
     stream = "training"
     prices.arch = { meter = "exams", unit_price = 495, where = { exam = "arch" } }
+    prices.packs = { meter = "orders", unit_price = 333.33 }
     [add_ons.llm]
     name = "LLM"
     plans = ["pro", "team"]
@@ -70,6 +74,25 @@ BOOK = """
     name = "Audit"
     plans = ["pro", "oem"]
     price = { per = "add_on", unit_price = 120, cadence = "year" }
+    [entitlements.pack]
+    given_by = { meter = "orders", where = { item = "pack" } }
+    covers = { meter = "calls" }
+    quantity = 140
+    months = 4
+    deferred = true
+    [entitlements.included]
+    given_by = { plans = ["team", "pro"], renews = "month", per = "seat" }
+    covers = { meter = "calls" }
+    quantity = 3
+    [entitlements.certificate]
+    given_by = { meter = "exams", where = { exam = "arch" }, after = { meter = "exams", days = 90 } }
+    covers = { meter = "exams", where = { exam = "arch" } }
+    months = 6
+    share = 0.15
+    [entitlements.coupon]
+    given_by = { meter = "orders", where = { item = "coupon" } }
+    covers = { meter = "calls" }
+    amount = 0.05
     [agreements.bands]
     kind = "revenue_share"
     model = "graduated"
@@ -103,6 +126,10 @@ def story(rng: random.Random, account: str) -> Iterator[str]:
         kind = rng.choice(("invoice.paid {} 9", "payment.failed {} 1", "invoice.written_off {}"))
         yield f"{day}T12:00:00  {account}  {kind.format(f'{joined:%Y-%m}')}"
         yield f"{day}T12:00:00  {account}  money.spent  adverts {rng.randrange(9999)}.{rng.randrange(100):02}"
+
+    orders = random.Random(joined.toordinal())  # of their own: more orders change nothing else
+    for day in days(orders, joined, 3):
+        yield f"{day}T13:00:00  {account}  order.placed  {orders.choice(('pack', 'pack', 'coupon'))} 2"
 
 
 def life(rng: random.Random, account: str, subscription: str, joined: date) -> Iterator[str]:

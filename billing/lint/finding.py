@@ -52,6 +52,8 @@ RULES = {
     "promise": "a promise that the prices break",
     "free-anyway": "a right to what is free anyway",
     "unused": "what nothing uses",
+    "untriggered": "a rule that nothing in the run triggers",
+    "unpriced": "events of the run that no rule prices",
 }
 """What each rule finds, in the order in which findings are told."""
 

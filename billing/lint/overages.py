@@ -62,7 +62,12 @@ def _widest(menu: Menu, found: list[Found]) -> Iterator[Finding]:
             if finding.purchases[0].amount > finding.purchases[1].amount:
                 by_plan.setdefault((lower.key, name), []).append(finding)
     for findings in by_plan.values():
-        yield max(findings, key=lambda finding: finding.purchases[0].amount / finding.purchases[1].amount)
+        yield max(findings, key=_multiple_of)
+
+
+def _multiple_of(finding: Finding) -> Decimal:
+    dear, cheap = (purchase.amount for purchase in finding.purchases)
+    return dear / cheap if cheap else dear * 10**9
 
 
 def _inverted(menu: Menu, pair: Pair, name: Use, lower: Marginal, higher: Marginal) -> Finding:

@@ -3,6 +3,7 @@
 import sys
 import textwrap
 from collections import Counter
+from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,18 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from analytics.trigger import gaps
 from billing import price_book
+from billing.ledger import Ledger
 from billing.lint.checks import lint
-from billing.lint.finding import RULES, SEVERITIES, Finding, Purchase, Severity
+from billing.lint.finding import RULES, SEVERITIES, Finding, Purchase, Severity, ordered
 from billing.money import minor_units
 from billing.price_book import PriceBook
-from simulator import tables
+from billing.replay import replay
+from metering.log import Log
+from simulator import manifest, tables
 from simulator.failure import FAILED
+from simulator.publication import find
 from simulator.values import money_text, to_json, visible
 
 STYLES: dict[Severity, tuple[str, str]] = {"error": ("✗", "bold red"), "warning": ("!", "yellow")}
@@ -26,10 +32,12 @@ MIN_COLUMNS = 20
 """No text is squeezed below this."""
 
 
-def lint_book(path: Path, *, as_json: bool) -> int:
-    """Print what is wrong with a price book; 1 where any of it is an error."""
+def lint_book(path: Path, *, run: str, as_json: bool) -> int:
+    """Print what is wrong with a price book, also as the book of a run; 1 where any of it is an error."""
     book = price_book.load(path)
     findings = lint(book)
+    if run:
+        findings = ordered([*findings, *_unmet(find(run), book)])
     errors = sum(finding.severity == "error" for finding in findings)
     if as_json:
         told = {
@@ -43,6 +51,14 @@ def lint_book(path: Path, *, as_json: bool) -> int:
     else:
         _show(tables.terminal(sys.stdout), book, findings)
     return FAILED if errors else 0
+
+
+def _unmet(run: Path, book: PriceBook) -> Iterator[Finding]:
+    """Find rules that nothing in a run's log triggers, billed under the book, and events that none prices."""
+    ledger = Ledger.create()
+    replay(Log.open(run / manifest.LOG), ledger, book=book)
+    for gap in gaps(ledger.connection, book):
+        yield Finding(gap.kind, "warning", gap.rule, gap.event, gap.message, gap.remedy)
 
 
 def _told(finding: Finding) -> dict[str, Any]:

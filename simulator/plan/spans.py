@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from analytics import expression
 from analytics.expression import Name
-from analytics.plan import Plan
+from analytics.plan import ALL, Plan
 from analytics.recomputation import Recomputation
 from metering.document import Problem, Problems, did_you_mean, problem
 from metering.period import Period
@@ -73,7 +73,8 @@ def _periods(plan: Plan, thing: Thing, where: str) -> list[str]:
                 message = f"{one} and {other} overlap, and would be counted twice"
                 raise problem(f"{where}.periods", message, "name one of them")
         return chosen
-    own = _own_periods(plan, thing.count, where) | _own_periods(plan, thing.months, where)
+    own = _own_periods(plan, thing.count, f"{where}.count")
+    own |= _own_periods(plan, thing.months, f"{where}.months")
     found = []
     for key in _longest(plan):
         found += _refined(plan, key, own)
@@ -107,7 +108,9 @@ def _own_periods(plan: Plan, given: Number | None, where: str) -> set[str]:
                 if name in plan.drivers:
                     found.update(plan.drivers[name].values)
                 elif name in plan.figures:
-                    waiting += plan.figures[name].formula.values()
+                    formulas = plan.figures[name].formula
+                    waiting += formulas.values()
+                    found.update(formulas or plan.figures[name].printed)
     return found
 
 
@@ -123,11 +126,19 @@ def _names(given: Number | None, where: str) -> list[Name]:
 
 
 def _value(known: Recomputation, given: Number, period: str, where: str) -> Decimal | None:
-    """Work a number out for a period; None where a driver has no value there."""
+    """Work a number out for a period; None where a driver or figure in it has no value there."""
     if not isinstance(given, str):
         return given
-    for name in _names(given, where):
-        driver = known.plan.drivers.get(name.name)
-        if driver is not None and not name.period and driver.at(period) is None:
-            return None
+    if any(not name.period and not _has_value(known.plan, name.name, period) for name in _names(given, where)):
+        return None
     return known.number(given, period, where)
+
+
+def _has_value(plan: Plan, name: str, period: str) -> bool:
+    """Tell whether a name stands for something in a period; of a name that is none, others will complain."""
+    if name in plan.drivers:
+        return plan.drivers[name].at(period) is not None
+    figure = plan.figures.get(name)
+    if figure is None or figure.at(period) is not None:
+        return True
+    return period in figure.formula or ALL in figure.formula or not (figure.formula or figure.printed)

@@ -128,16 +128,18 @@ def test_a_plan_that_only_a_limit_leads_to_is_reached(tmp_path: Path) -> None:
          "no price of plan 'catalog' counts order.placed with item mug: 1 event of acme"),
         ("2026-01-02 acme-1 usage.recorded cals 3", "meters.cals", "no meter 'cals': 1 event of acme-1"),
         ("2026-01-02 acme exam.sat developer", "meters", "no meter counts exam.sat: 1 event of acme"),
+        (f"2026-01-02 ghost-1 usage.recorded calls 3 {LARGE}", "plans",
+         "usage.recorded of calls without a subscription: 1 event of ghost-1"),
     ],
-    ids=["dimension", "item", "meter", "kind"],
+    ids=["dimension", "item", "meter", "kind", "subscription"],
 )  # fmt: skip
 def test_an_event_that_no_rule_prices_is_named_with_what_it_lacks(
     tmp_path: Path, told: str, rule: str, message: str
 ) -> None:
-    """Usage with a value that no price picks, of no meter, and a kind of event that no meter counts."""
+    """Usage with a value that no price picks, of no meter or subscription; a kind that no meter counts."""
     told_gaps = found(tmp_path, f"{EVERYTHING}{told}")
 
-    assert [(rule, message)] == [(gap.rule, gap.message) for gap in told_gaps]
+    assert [("unpriced", rule, message)] == [(gap.kind, gap.rule, gap.message) for gap in told_gaps]
     assert told_gaps[0].remedy
 
 

@@ -18,7 +18,7 @@ from simulator.plan.spread import day_of, spread, whole_step
 from tests.simulator.planned import PERIODS, Billed, billed
 
 BY_YEAR = """
-    select year(month), coalesce(l.price, ''), -sum(p.amount) from postings p
+    select year(p.month), l.price, -sum(p.amount) from postings p
     left join invoice_lines l on l.invoice = p.invoice and l.line_no = p.line_no
     where ledger_account = 'revenue' group by all order by all
 """
@@ -119,7 +119,7 @@ def test_every_piece_is_an_event_and_the_months_differ_by_one(
     told = f'event = "{event}", ' if event else ""
     found = made(
         tmp_path,
-        f'p = {{ cadence = "piece", {told}count = "n", price = "$22,500", stream = "s" }}'.replace('"$22,500"', "22_500"),
+        f'p = {{ cadence = "piece", {told}count = "n", price = 22_500, stream = "s" }}',
         "n = { values = { y1 = 20 } }",
     )
     a_month = "select count(*) from events where type = ? group by date_trunc('month', occurred_at)"
@@ -137,7 +137,7 @@ def test_units_are_spread_so_that_every_part_costs_whole_cents(tmp_path: Path) -
         custom = { cadence = "unit", event = "hours.worked", count = "hours", price = 300, stream = "s" }
         calls = { cadence = "unit", count = "calls", price = 0.001, stream = "s" }
         """,
-        "hours = { values = { y1 = 600 } }\ncalls_x = { value = 1 }\ncalls = { values = { y1 = 1_000_000_001_000 } }",
+        "hours = { values = { y1 = 600 } }\ncalls = { values = { y1 = 1_000_000_001_000 } }",
     )
 
     assert [(2026, "calls", 1_000_000_001), (2026, "custom", 180_000)] == found.ask(BY_YEAR)
@@ -149,10 +149,15 @@ def test_devices_are_shipped_under_the_subscriptions_of_those_who_buy_them(tmp_p
     found = made(
         tmp_path,
         """
-        licence = { cadence = "year", count = 5, price = "$100K", stream = "oem", periods = ["y1"] }
-        devices = { cadence = "unit", event = "devices.shipped", by = "licence", count = "n", price = 1.00,
-                    stream = "oem" }
-        """.replace('"$100K"', "100_000").replace("licence\", count = \"n\", price = 1.00,\n                   ", 'licence", count = "n", price = 1.00,'),
+        licence = { cadence = "year", count = 5, price = 100_000, stream = "oem", periods = ["y1"] }
+        [things.devices]
+        cadence = "unit"
+        event = "devices.shipped"
+        by = "licence"
+        count = "n"
+        price = 1.00
+        stream = "oem"
+        """,
         "n = { values = { y1 = 500_000 } }",
     )
 
@@ -183,7 +188,6 @@ def test_partners_report_what_they_sold_and_pay_a_share(tmp_path: Path) -> None:
     found = made(
         tmp_path,
         """
-        partner = { cadence = "piece", count = 0, price = 0, stream = "wl" }
         share = { cadence = "month", count = 2, price = 0, stream = "wl", periods = ["y1"] }
         sales = { cadence = "amount", event = "partner_revenue.reported", by = "share", count = "sold", price = 0.25, stream = "wl" }
         """,
@@ -198,9 +202,9 @@ def test_costs_are_spent_evenly(tmp_path: Path) -> None:
     found = made(
         tmp_path,
         """
-        engineers = { cadence = "cost", count = "n", price = "$150K", cost_centre = "engineering" }
+        engineers = { cadence = "cost", count = "n", price = 150_000, cost_centre = "engineering" }
         odd = { cadence = "cost", count = 1, price = 100, periods = ["q1"] }
-        """.replace('"$150K"', "150_000"),
+        """,
         "n = { values = { y1 = 12 } }",
     )
     spent = "select cost_centre, sum(amount), min(amount), max(amount) from postings where ledger_account = 'expense' group by all order by all"
@@ -235,7 +239,9 @@ def test_buyers_may_be_the_customers_of_another_thing(tmp_path: Path) -> None:
         "n = { values = { y1 = 5 } }",
     )
 
-    assert [("pro-1", "smb"), ("pro-2", "smb")] == found.ask("select account, segment from accounts order by all")
+    assert [("pro-1", "smb"), ("pro-2", "smb")] == found.ask(
+        "select account, segment from accounts order by all"
+    )
     assert [(2026, "course", 500), (2026, "pro", 240)] == found.ask(BY_YEAR)
 
 
@@ -294,8 +300,8 @@ def test_what_cannot_be_a_company_is_a_problem(things: str, place: str, message:
     with pytest.raises(Problems) as found:
         loads(f"{PERIODS}{drivers}\n[things]\n{things}")
 
-    assert any(place in problem.place and message in problem.message for problem in found.value.problems), str(
-        found.value
+    assert any(place in problem.place and message in problem.message for problem in found.value.problems), (
+        str(found.value)
     )
 
 
@@ -360,7 +366,7 @@ def plans(draw: st.DrawFn) -> Drawn:
     return things
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=8)
 @given(plans())
 def test_a_ledger_is_what_the_formulas_come_to(drawn: Drawn) -> None:
     """Revenue of each thing in each year = the sum over its periods of count x price (x months), to the cent."""
@@ -371,7 +377,9 @@ def test_a_ledger_is_what_the_formulas_come_to(drawn: Drawn) -> None:
         amounts = [Decimal(price) / 100 for price in prices]
         drivers += [_driver(f"n{number}", keys, counts), _driver(f"p{number}", keys, amounts)]
         stream = "" if cadence == "cost" else ', stream = "s"'
-        things.append(f'{key} = {{ cadence = "{cadence}", count = "n{number}", price = "p{number}"{stream} }}')
+        things.append(
+            f'{key} = {{ cadence = "{cadence}", count = "n{number}", price = "p{number}"{stream} }}'
+        )
         for name, count, amount in zip(keys, counts, amounts, strict=True):
             year = 2027 if name == "y2" else 2026
             months = {"month": 12 if name == "y2" else 3}.get(cadence, 1)
@@ -380,7 +388,7 @@ def test_a_ledger_is_what_the_formulas_come_to(drawn: Drawn) -> None:
         found = made(Path(directory), "\n".join(things), "\n".join(drivers))
         billed_by = found.ledger.execute(
             """
-            select year(month), coalesce(l.price, p.cost_centre), abs(sum(p.amount)) from postings p
+            select year(p.month), coalesce(l.price, p.cost_centre), abs(sum(p.amount)) from postings p
             left join invoice_lines l on l.invoice = p.invoice and l.line_no = p.line_no
             where ledger_account in ('revenue', 'expense') group by all
             """

@@ -15,6 +15,11 @@ from simulator.__main__ import answer
 from simulator.verification import CHECKS, Evidence, evidence_of, verify
 from tests.simulator import toy
 
+GRANT = """insert into grants values
+    ('pack/1', 'pack', 'acme', 'acme-1', 'calls', '2026-01-10', '2027-01-10',"""
+DRAWN = "insert into drawdowns values ('pack/1', '2026-03-01', 'acme-1', 2, 'calls', '',"
+"""Toy's book gives nothing: what a check of grants has to notice is brought by hand."""
+
 TAMPERED = {
     "facts": ["update events set data = '{}' where position = 0", "delete from events where position = 3"],
     "usage": [
@@ -22,6 +27,25 @@ TAMPERED = {
         "update usage set quantity = quantity + 1 where meter = 'calls' and month = '2026-02-01'",
         "delete from unrated_usage where reason = 'no_subscription'",
     ],
+    "used": [
+        "update usage set quantity = quantity + 1 where meter = 'calls' and subscription = 'acme-1'",
+        "delete from rated_usage where meter = 'calls'",
+        "delete from unrated_usage where reason = 'trial'",
+        f"{GRANT} 5, 2, true, '', 0); {DRAWN} 2)",
+    ],
+    "rated": [
+        "update rated_usage set quantity = quantity - 1",
+        "update rated_usage set line_no = line_no + 1",
+        "delete from rated_usage where meter = 'devices'",
+    ],
+    "grants": [
+        f"{GRANT} 5, 2, false, '', 0)",
+        f"{GRANT} 5, 6, false, '', 0); {DRAWN} 6)",
+        f"{GRANT} null, 99999999, false, '', 0); {DRAWN} 99999999)",
+        f"{GRANT} 5, 2, false, '', 0); {DRAWN} 2); update grants set expires_on = '2026-02-01'",
+        f"{GRANT} 5, 2, false, '', 0); {DRAWN} 2); update grants set granted_on = '2026-04-01'",
+    ],
+    "packs": [f"{GRANT} 5, 2, false, 'INV-2026-03-acme', 1)"],
     "keys": ["insert into accounts select * from accounts limit 1"],
     "parents": [
         "delete from accounts where account = 'acme'",
@@ -29,6 +53,8 @@ TAMPERED = {
         "insert into entries select 'X-1', month, booked_on, kind, account from entries limit 1",
         "update payments set invoice = 'INV-9'",
         "update invoice_lines set phase_no = 99",
+        f"{DRAWN} 2)",
+        f"{GRANT} 5, 2, false, '', 0); {DRAWN} 2); update drawdowns set phase_no = 9",
     ],
     "phases": [
         "update subscription_phases set starts_on = starts_on - 30 where phase_no = 2",

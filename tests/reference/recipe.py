@@ -1,0 +1,141 @@
+"""Recipes: pages with a price book, a table of facts, and what follows from both, computed by the program.
+
+The book of a page is its block of TOML, its facts are its first block of text. What follows is asked of their
+ledger in SQL.
+"""
+
+import tempfile
+from datetime import date
+from functools import cache, partial
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+
+from metering.period import months_between
+from tests.ledgers import closed, facts, posted, word
+from tests.reference.page import DOCS, Region, blocks_of, table
+
+
+class Part(NamedTuple):
+    """A generated part: a question to the ledger, and what is other in the book (old text, new text)."""
+
+    query: str
+    edit: tuple[str, str] = ("", "")
+
+
+_LINES = """
+    select month, subscription, price, kind, dimensions, quantity, amount from invoice_lines
+    order by month, invoice, line_no"""
+_PAYOUTS = "select month, partner, agreement, account, basis, amount from payouts order by all"
+_ENTRIES = """
+    select entry, ledger_account, account, stream, amount from postings
+    where {} order by entry, posting_no"""
+_OF_THE_PLUGIN = _ENTRIES.format("entry like 'PAY-2026-01-sue-plugins-%' or entry = 'INV-2026-01-acme'")
+
+RECIPES: dict[str, dict[str, Part]] = {
+    "marketplace": {
+        "lines": Part(_LINES),
+        "payouts": Part(_PAYOUTS),
+        "net": Part(_OF_THE_PLUGIN),
+        "gross": Part(_OF_THE_PLUGIN, ('revenue = "net"', 'revenue = "gross"')),
+        "take": Part(
+            "select month, gmv, payouts as paid_out, take, sellers, buyers from marketplace_by_month"
+        ),
+    },
+    "sla-refund": {
+        "lines": Part(_LINES),
+        "entries": Part(_ENTRIES.format("month >= '2026-03-01'")),
+    },
+    "minimum-commitment": {
+        "true_ups": Part("""
+            select month, subscription, plan, price, quantity, amount, starts_on, ends_on from invoice_lines
+            where kind = 'true_up' order by all"""),
+        "years": Part("""
+            select subscription, year(month) as year, price, sum(quantity) as quantity, sum(amount) as amount
+            from invoice_lines where kind <> 'true_up' and price <> 'work' group by all order by all"""),
+        "hours": Part("""
+            select month, dimensions, quantity, amount from invoice_lines where price = 'work'
+            order by all"""),
+    },
+    "revenue-share": {
+        "lines": Part("""
+            select month, subscription, kind, quantity, amount from invoice_lines where price = 'share'
+            order by all"""),
+        "payouts": Part("""
+            select agreement, partner, account, strftime(min(month), '%Y-%m') as first,
+                strftime(max(month), '%Y-%m') as last, count(*) as payouts, sum(amount) as amount
+            from payouts group by all order by all"""),
+        "revenue": Part("""
+            select month, billed, revenue from revenue_by_stream_month
+            where stream = 'subscriptions' and month = '2027-01-01'"""),
+    },
+    "time-and-materials": {"lines": Part(_LINES)},
+    "royalty-and-licence": {"lines": Part(_LINES)},
+    "subscription": {
+        "lines": Part("""
+            select month, subscription, plan, price, kind, quantity, allowance, amount from invoice_lines
+            order by month, invoice, line_no"""),
+        "refused": Part("select month, subject, meter, reason, quantity from unrated_usage order by all"),
+    },
+    "price-change": {
+        "steps": Part("""
+            select subscription, min(month) as month, amount from invoice_lines
+            group by subscription, amount order by subscription, month"""),
+    },
+    "training": {
+        "lines": Part("""
+            select month, account, price, kind, quantity, amount from invoice_lines
+            order by month, invoice, line_no"""),
+        "grants": Part("""
+            select entitlement, account, granted_on, expires_on, quantity, drawn from grants order by all"""),
+        "payouts": Part(_PAYOUTS),
+        "revenue": Part("""
+            select account, -sum(amount) as revenue from postings
+            where ledger_account = 'revenue' and month = '2026-01-01' group by account order by account"""),
+    },
+}
+"""The generated parts of each recipe."""
+
+
+def regions() -> dict[str, Region]:
+    """Return every generated part of every recipe by its name in the page."""
+    return {
+        f"recipe.{page}.{name}": partial(_answer, page, part)
+        for page, parts in RECIPES.items()
+        for name, part in parts.items()
+    }
+
+
+def _answer(page: str, part: Part) -> str:
+    cursor = _ledger(page, part.edit).execute(part.query)
+    names = [column[0] for column in cursor.description or ()]
+    rows = cursor.fetchall()
+    numbers = {name for name in names if name in {"quantity", "sellers", "buyers", "payouts", *_MONEY}}
+    heads = [f"{name}:" if name in numbers else name for name in names]
+    return table(heads, [[*map(_word, names, row)] for row in rows])
+
+
+_MONEY = ("amount", "basis", "billed", "gmv", "paid_out", "revenue", "take")
+
+
+def _word(name: str, value: object) -> str:
+    return word("amount" if name in _MONEY else name, value)
+
+
+@cache
+def _ledger(page: str, edit: tuple[str, str]) -> duckdb.DuckDBPyConnection:
+    blocks = list(blocks_of(DOCS / "recipes" / f"{page}.md"))
+    text = next(block.text for block in blocks if block.language == "toml")
+    told = next(block.text for block in blocks if block.language == "text")
+    days = [event.occurred_at.date() for event in facts(told)]
+    first, last = min(days).replace(day=1), _until(told, max(days))
+    with tempfile.TemporaryDirectory() as directory:
+        book = text.replace(*edit) if edit[0] else text
+        return posted(closed(Path(directory), book, told, months_between(first, last) + 1, first=first))
+
+
+def _until(told: str, last: date) -> date:
+    """Read how far a page goes: to the month of its last fact, or of the comment `# until 2027-12`."""
+    _, found, month = told.rpartition("# until ")
+    return date.fromisoformat(f"{month.split()[0]}-01") if found else last
