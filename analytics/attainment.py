@@ -20,31 +20,34 @@ from analytics.expression import Name
 from analytics.finding import Finding
 from analytics.interval import Range, point
 from analytics.measure import Gauge, Measure
-from analytics.plan import Plan
+from analytics.plan import DERIVATIONS, Figure, Plan
 from analytics.printed import Printed, decimal, rounded
 from analytics.recomputation import Recomputation
+from metering.document import Problems
 from metering.period import add_months, months_between
+
+ONLY_PRINTED = "only printed: no driver of the plan gives it"
 
 PLACES = 6
 """Decimals of what is divided: a share of 0.0001 % still shows."""
 
-State = Literal["reached", "missed", "not over", "not simulated"]
+State = Literal["reached", "missed", "no value", "not over", "not simulated"]
 
 
 class Row(NamedTuple):
     """One printed figure in one period, beside what it comes to and what the ledger holds.
 
-    `recomputed` is what the drivers come to, None for what is only printed. `difference` is ledger - goal
-    (the nearer end of a range, 0 within it); the goal is what is recomputed, or else what is printed.
-    `reached` is a difference of 0, to the last digit where the goal has one and as printed otherwise. `why`
-    says why the printed figure is wrong, where it is.
+    `printed` is None for a figure that the plan only needs on the way. `recomputed` is what the drivers come
+    to, None for what is only printed. `difference` is ledger - goal (the nearer end of a range, 0 within it);
+    the goal is what is recomputed, or else what is printed. `reached` is a difference of 0, to the last digit
+    where the goal has one and as printed otherwise. `why` says why the printed figure is wrong, where it is.
     """
 
     figure: str
     name: str
     period: str
     unit: str
-    printed: Printed
+    printed: Printed | None
     recomputed: Range | None
     ledger: Decimal | None
     difference: Decimal | None
@@ -55,21 +58,24 @@ class Row(NamedTuple):
     @property
     def goal(self) -> Range:
         """What the ledger is held against."""
-        return self.recomputed or self.printed.exact
+        if self.recomputed is not None:
+            return self.recomputed
+        assert self.printed is not None, f"{self.figure} is neither printed nor recomputed"
+        return self.printed.exact
 
 
 def attained(plan: Plan, connection: DuckDBPyConnection, place: str = "plan") -> list[Row]:
-    """Hold every printed figure of a plan against a ledger, in the order of the plan.
+    """Hold every figure that a plan prints, or that names a measure, against a ledger, in the plan's order.
 
     The ledger's first month stands for the first month of the plan. Raises Problems where the plan is wrong,
     or its SQL is.
     """
     reader = _Reader(plan, connection, place)
-    reasons = _reasons(audit.audit(plan, place).findings)
+    reasons = _reasons(plan, audit.audit(plan, place).findings)
     return [
         row
         for name, figure in plan.figures.items()
-        for period in figure.printed
+        for period in reader.periods(name, figure)
         for row in reader.rows(At(name, period), reasons.get(At(name, period), ""))
     ]
 
@@ -87,12 +93,27 @@ class _Reader:
         self.shift = months_between(begins, first)
         self._known: dict[At, Fraction | None] = {}
 
+    def periods(self, name: str, figure: Figure) -> list[str]:
+        """Return the periods in which a figure is printed, or is measured and can be worked out."""
+        found = list(figure.printed)
+        if figure.ledger is not None:
+            for period in self.plan.periods:
+                if period not in found and self._is_driven(name, period):
+                    found.append(period)
+        return found
+
+    def _is_driven(self, name: str, period: str) -> bool:
+        try:
+            self.worked.number(name, period)
+        except Problems:
+            return False
+        return not self.plan.figures[name].printed
+
     def rows(self, at: At, why: str) -> Iterator[Row]:
         """Yield the row of a printed figure."""
         figure = self.plan.figures[at.name]
-        printed = figure.printed[at.period]
-        ways = self.worked.derived.ways.get(at, ())
-        recomputed = self.worked.value(at) if ways else None
+        printed = figure.printed.get(at.period)
+        recomputed = self._recomputed(at)
         value = self._value(at)
         difference = None if value is None else _difference(value, recomputed, printed)
         yield Row(
@@ -105,14 +126,22 @@ class _Reader:
             None if value is None else number(value),
             None if difference is None else number(difference),
             self._state(at, difference),
-            why,
+            why or (ONLY_PRINTED if recomputed is None and difference else ""),
             figure.source_of(at.period),
         )
 
     def _state(self, at: At, difference: Fraction | None) -> State:
         if difference is not None:
             return "missed" if difference else "reached"
-        return "not over" if self._is_simulated(at, set()) else "not simulated"
+        if not self._is_simulated(at, set()):
+            return "not simulated"
+        period = self.plan.periods.get(at.period)
+        return "not over" if period is None or self._moved(period.ends_on) > self.until else "no value"
+
+    def _recomputed(self, at: At) -> Range | None:
+        if at.period not in self.plan.figures[at.name].printed:
+            return point(Fraction(self.worked.number(at.name, at.period)))
+        return self.worked.value(at) if self.worked.derived.ways.get(at) else None
 
     def _is_simulated(self, at: At, seen: set[At]) -> bool:
         """Tell whether the ledger would give a figure, were its period over."""
@@ -173,20 +202,35 @@ class _Reader:
         return names if all(name.name in self.plan.figures for name in names) else ()
 
 
-def _reasons(findings: Sequence[Finding]) -> dict[At, str]:
-    """Return why each wrong figure is wrong: its cause, or what it follows from."""
+def _reasons(plan: Plan, findings: Sequence[Finding]) -> dict[At, str]:
+    """Return why each wrong figure is wrong: its cause, what it follows from, or the claim that it breaks."""
     reasons: dict[At, str] = {}
     for finding in findings:
-        if finding.kind == "wrong" and finding.name and finding.check not in ("claim", "shares", "range"):
-            follows = f"follows from {', '.join(finding.follows)}" if finding.follows else ""
-            said = finding.cause or follows or finding.working
-            reasons.setdefault(At(finding.name, finding.period), said)
+        if finding.kind != "wrong" or finding.check in ("shares", "range"):
+            continue
+        if finding.check == "claim":
+            for name in _claimed(plan, finding.name):
+                at = At(name.name, name.period or finding.period)
+                reasons.setdefault(at, f"against {finding.working}: {plan.claims[finding.name].says}")
+            continue
+        follows = f"follows from {', '.join(finding.follows)}" if finding.follows else ""
+        reasons[At(finding.name, finding.period)] = finding.cause or follows or finding.working
     return reasons
 
 
-def _difference(value: Fraction, recomputed: Range | None, printed: Printed) -> Fraction:
+def _claimed(plan: Plan, claim: str) -> Iterator[Name]:
+    """Yield the figures in a claim that the plan only prints."""
+    for part in expression.claim(plan.claims[claim].holds).parts:
+        for name in expression.names(part):
+            figure = plan.figures.get(name.name)
+            if figure is not None and not any(getattr(figure, way) for way in DERIVATIONS):
+                yield name
+
+
+def _difference(value: Fraction, recomputed: Range | None, printed: Printed | None) -> Fraction:
     """Return how far a value is from its goal: from what is recomputed, or from all that is printed."""
-    if recomputed is not None:
+    if recomputed is not None or printed is None:
+        assert recomputed is not None, "a figure is printed or recomputed"
         low, high = recomputed.low.least, recomputed.high.most
     elif printed.fits(point(value)) and not printed.sense:
         return Fraction()

@@ -1,9 +1,9 @@
 """Causes: why a printed figure may be what it is, found by trying. One is told where it gives the figure.
 
 A wrong figure is tried with each driver's value of another period, without one part of its sum or with one
-twice, over another number of years, and with the one value of a driver that would make it right, if that is
-a plain number. Beside each other, wrong shares may have one whole in common, and of two wrong parts of a
-right total one may hold what the other lacks.
+twice, over another number of years, in another unit, and with the one value of a driver that would make it
+right, if that is a plain number. Beside each other, wrong shares may have one whole in common, and of two
+wrong parts of a right total one may hold what the other lacks.
 """
 
 import operator
@@ -12,9 +12,9 @@ from fractions import Fraction
 
 from analytics import expression
 from analytics.derivation import At, Way
-from analytics.expression import Name, Node, Number, Operation
+from analytics.expression import DEPTH_MAX, Name, Node, Number, Operation
 from analytics.finding import Finding
-from analytics.interval import Range, point
+from analytics.interval import Range, add, point, times
 from analytics.printed import Printed, shown
 from analytics.recomputation import DRIVERS, Recomputation, World
 
@@ -23,6 +23,9 @@ DIGITS_MAX = 3
 
 PRECISION = Fraction(1, 20)
 """A figure that is printed more coarsely than this is met by chance."""
+
+FACTORS = (12, 4, 3, 10, 100, 1_000, 1_000_000)
+"""What mistaken units differ by: months, quarters, percent, thousands."""
 
 EXPANSIONS_MAX = 6
 """Through so many figures a formula is followed to its drivers."""
@@ -60,6 +63,7 @@ def of(worked: Recomputation, way: Way, printed: Printed) -> str:
         _other_period(worked, node, where, printed),
         _other_sum(worked, way, printed),
         _other_years(worked, way, printed),
+        _other_unit(worked, way, printed),
         _needed(worked, node, where, printed),
     ):
         text = next(found, "")
@@ -83,8 +87,10 @@ def _opened(worked: Recomputation, way: Way) -> Node:
     """Return the formula of a way, through figures that are not printed; a case down to the drivers."""
     node, where = way.node, dict(way.where)
     for _ in range(EXPANSIONS_MAX):
-        if sum(1 for _ in expression.names(node)) <= NAMES_MAX:
-            node = expression.replaced(node, lambda name: _definition(worked, name, where))
+        opened = expression.replaced(node, lambda name: _definition(worked, name, where))
+        if sum(1 for _ in expression.names(opened)) > NAMES_MAX or expression.depth(opened) > DEPTH_MAX:
+            break
+        node = opened
     return node
 
 
@@ -169,6 +175,22 @@ def _other_years(worked: Recomputation, way: Way, printed: Printed) -> Iterator[
             yield f"over {shown(years)} years it is {printed.text}"
 
 
+def _other_unit(worked: Recomputation, way: Way, printed: Printed) -> Iterator[str]:
+    """Try the figure as a multiple where it is a growth, of a month where it is of a year, in thousands."""
+    value = worked.of_way(way)
+    if value is None:
+        return
+    if way.kind in ("growth", "cagr") and _is_met(printed, add([value, point(1)])):
+        yield f"{printed.text} is the multiple, not the growth"
+    if way.kind == "multiple" and _is_met(printed, add([value, point(-1)])):
+        yield f"{printed.text} is the growth, not the multiple"
+    for factor in FACTORS:
+        if _is_met(printed, times(value, point(factor))):
+            yield f"{factor} times that is {printed.text}"
+        if _is_met(printed, times(value, point(Fraction(1, factor)))):
+            yield f"that divided by {factor} is {printed.text}"
+
+
 def _needed(worked: Recomputation, node: Node, where: Mapping[str, Range], printed: Printed) -> Iterator[str]:
     """Find the plain values of single drivers that give the figure, those least far from their own."""
     found = []
@@ -224,7 +246,8 @@ def _common_wholes(worked: Recomputation, findings: Sequence[Finding]) -> Iterat
             tables.setdefault((share[1], finding.period), []).append(finding)
     for (whole, period), wrong in tables.items():
         bounds = list(_wholes(worked, whole, period))
-        low, high = max(one[0] for one in bounds), min(one[1] for one in bounds)
+        low = max((one[0] for one in bounds), default=Fraction())
+        high = min((one[1] for one in bounds), default=Fraction())
         if len(bounds) >= SHARES_MIN and low < high:
             middle = shown(_plainest(low, high))
             is_now = expression.range_text(worked.value(At(whole, period)))

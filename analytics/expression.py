@@ -18,9 +18,9 @@ from analytics.interval import Interval, Range, point
 from analytics.printed import shown
 
 TEXT_MAX = 1_000
-NODES_MAX = 300
+DEPTH_MAX = 100
 EXPONENT_MAX = 60
-"""A longer formula is better told in several figures; a higher power is a typing error."""
+"""A longer or deeper formula is better told in several figures; a higher power is a typing error."""
 
 BEFORE = "before"
 PARTS = "parts"
@@ -112,6 +112,11 @@ def replaced(node: Node, put: Callable[[Name], Node]) -> Node:
     return node
 
 
+def depth(node: Node) -> int:
+    """Return how many parts of a formula stand within each other."""
+    return 1 + max(map(depth, node.parts), default=0) if isinstance(node, Operation) else 1
+
+
 def evaluate(node: Node, lookup: Lookup) -> Range:
     """Work a formula out. Raises ArithmeticError where it divides by zero or grows beyond measure."""
     if isinstance(node, Number):
@@ -161,66 +166,73 @@ def _parsed(text: str) -> ast.expr:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         message = f"{text!r} is no formula; write it like 12 * customers * price"
         raise ValueError(message) from None
-    if sum(1 for _ in ast.walk(tree)) > NODES_MAX * 2:
-        message = f"has more than {NODES_MAX} parts; tell it in several figures"
-        raise ValueError(message)
     return tree
 
 
-def _node(tree: ast.expr, source: str) -> Node:
+def _node(tree: ast.expr, source: str, depth: int = 1) -> Node:
+    if depth > DEPTH_MAX:
+        message = f"has more than {DEPTH_MAX} parts within each other; tell it in several figures"
+        raise ValueError(message)
     if isinstance(tree, ast.Constant) and type(tree.value) in (int, float):
         return _number(tree, source)
     if isinstance(tree, ast.Name | ast.Attribute):
-        return _name(tree)
+        return _name(tree, source)
     if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub):
-        return Operation("negative", (_node(tree.operand, source),))
+        return Operation("negative", (_node(tree.operand, source, depth + 1),))
     if isinstance(tree, ast.BinOp) and type(tree.op) in _OPERATORS:
         if isinstance(tree.op, ast.Pow):
-            _check_exponent(tree)
+            _check_exponent(tree.right, source)
         kind = _OPERATORS[type(tree.op)]
-        return Operation(kind, (_node(tree.left, source), _node(tree.right, source)))
+        parts = (tree.left, tree.right)
+        return Operation(kind, tuple(_node(part, source, depth + 1) for part in parts))
     if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and not tree.keywords:
-        return _call(tree.func.id, tree.args, source)
-    message = f"{ast.unparse(tree)!r} has no meaning here; use + - * / **, {', '.join(FUNCTIONS)} and names"
+        return _call(tree.func.id, tree.args, source, depth)
+    message = (
+        f"{_written(tree, source)!r} has no meaning here; use + - * / **, {', '.join(FUNCTIONS)} and names"
+    )
     raise ValueError(message)
 
 
 def _number(tree: ast.Constant, source: str) -> Number:
-    written = ast.get_source_segment(source, tree) or ""
+    written = _written(tree, source)
     if not _NUMBER.fullmatch(written):
         message = f"{written!r} is no plain number; write it like 1200 or 0.25"
         raise ValueError(message)
     return Number(point(Fraction(written.replace("_", ""))))
 
 
-def _name(tree: ast.expr) -> Name:
+def _written(tree: ast.expr, source: str) -> str:
+    return ast.get_source_segment(source, tree) or source
+
+
+def _name(tree: ast.expr, source: str) -> Name:
+    written = _written(tree, source)
     parts: list[str] = []
     while isinstance(tree, ast.Attribute):
         parts.insert(0, tree.attr)
         tree = tree.value
     if not isinstance(tree, ast.Name) or len(parts) > len(ENDS):
-        message = f"{ast.unparse(tree)!r} is no name; write it like price, price.y2 or price.y2.low"
+        message = f"{written!r} is no name; write it like price, price.y2 or price.y2.low"
         raise ValueError(message)
     end = parts.pop() if parts and parts[-1] in ENDS else ""
     if len(parts) > 1:
-        message = f"{'.'.join([tree.id, *parts])!r} names two periods; write it like price.y2 or price.y2.low"
+        message = f"{written!r} names two periods; write it like price.y2 or price.y2.low"
         raise ValueError(message)
     return Name(tree.id, parts[0] if parts else "", end)
 
 
-def _check_exponent(tree: ast.BinOp) -> None:
-    power = tree.right
+def _check_exponent(power: ast.expr, source: str) -> None:
     whole = isinstance(power, ast.Constant) and type(power.value) is int and 1 <= power.value <= EXPONENT_MAX
     if not whole:
-        message = f"{ast.unparse(power)!r} is no exponent; use a whole number from 1 to {EXPONENT_MAX}"
+        message = f"{_written(power, source)!r} is no exponent; use a whole number from 1 to {EXPONENT_MAX}"
         raise ValueError(message)
 
 
-def _call(name: str, arguments: list[ast.expr], source: str) -> Node:
+def _call(name: str, arguments: list[ast.expr], source: str, depth: int) -> Node:
     if name not in FUNCTIONS:
         message = f"there is no function {name!r}; known: {', '.join(FUNCTIONS)}"
         raise ValueError(message)
-    parts = tuple(_node(part, source) for part in arguments)
+    parts = tuple(_node(part, source, depth + 1) for part in arguments)
     if name == "sum" and len(parts) == 1 and isinstance(parts[0], Name) and not parts[0].period:
         return parts[0]._replace(period=PARTS)
     if not parts or (name == "root" and not _is_root(parts)):

@@ -17,8 +17,9 @@ import duckdb
 from duckdb import DuckDBPyConnection
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
-from analytics.figures import closed_months
-from analytics.metrics import METRICS, YEARLY, summary
+from analytics.figures import YEAR, closed_months
+from analytics.metrics import METRICS, YEARLY, monthly_by, summary
+from analytics.policy import DEFAULT
 from metering.document import did_you_mean, problem
 from metering.period import add_months
 
@@ -146,7 +147,7 @@ class Measure(BaseModel):
             remedy = did_you_mean(self.measure, (*MEASURES, *METRIC_NAMES))
             message = f"there is no measure {self.measure!r}; {remedy}"
             raise ValueError(message)
-        known = MEASURES[self.measure].parts if self.measure in MEASURES else {}
+        known = _parts(self.measure)
         for part in PARTS:
             if getattr(self, part) and (part not in known):
                 message = (
@@ -172,8 +173,13 @@ Ledger = Annotated[
 ]
 """A measure as a plan writes it: a table, or a text that is SQL."""
 
-METRIC_NAMES = tuple(name for name in METRICS if name in YEARLY and name not in MEASURES)
+METRIC_NAMES = tuple(
+    name for name in METRICS if (name in YEARLY or name == "gross_margin") and name not in MEASURES
+)
 """The metrics of a year that are measures too; those of the same name are a measure of any period."""
+
+_AT_THE_END = tuple(name for name in METRIC_NAMES if YEARLY.get(name) == "last")
+"""The metrics that one segment has too: as they stand at the year's end."""
 
 
 class Gauge:
@@ -182,6 +188,7 @@ class Gauge:
     def __init__(self, connection: DuckDBPyConnection) -> None:
         self._connection = connection
         self._years: dict[date, dict[str, Any]] | None = None
+        self._segments: dict[tuple[date, str], dict[str, Any]] | None = None
 
     def closed(self) -> tuple[date, date]:
         """Return the first day of the ledger, and the first day after its last closed month."""
@@ -192,36 +199,50 @@ class Gauge:
     def value(self, asked: Measure, first: date, until: date, place: str = "") -> Decimal | None:
         """Return the number for a period from its first day up to `until`, None where there is none.
 
+        A part of which there is nothing in all of the ledger has no number: nobody sells it, or it has
+        another name there.
+
         Raises Problems where SQL cannot be answered, or says more or less than one number.
         """
         if asked.sql:
             return self._answer(asked.sql, first, until, place)
         if asked.measure in METRIC_NAMES:
-            return self._metric(asked.measure, first, until)
+            return self._metric(asked, first, until)
         query = MEASURES[asked.measure].query
-        values: dict[str, Any] = {"first": first, "until": until}
+        values: dict[str, Any] = _named(query, first, until)
         for number, (column, words) in enumerate(asked.parts()):
             names = {f"part_{number}_{index}": word for index, word in enumerate(words)}
             query += f" and {column} in ({', '.join(f'${name}' for name in names)})"
             values |= names
         (found,) = self._row(query, values)
+        if not found and query != MEASURES[asked.measure].query:
+            whole = _named(query, *self.closed())
+            (ever,) = self._row(query, values | whole)
+            return Decimal(found) if ever else None
         return Decimal(found)
 
-    def _metric(self, name: str, first: date, until: date) -> Decimal | None:
+    def _metric(self, asked: Measure, first: date, until: date) -> Decimal | None:
         """Return a metric of a year of the run; None for a period that is no such year."""
         if self._years is None:
             self._years = {row["month"]: row for row in summary(self._connection).to_dicts()}
         row = self._years.get(add_months(until, -1))
-        if row is None or add_months(row["month"], 1 - row["months"]) != first or row[name] is None:
+        if row is None or add_months(row["month"], 1 - row["months"]) != first:
             return None
-        return Decimal(row[name])
+        if asked.segment:
+            row = self._of_segment(asked.segment[0], row["month"])
+        found = None if row is None else row[asked.measure]
+        return None if found is None else Decimal(found)
+
+    def _of_segment(self, segment: str, month: date) -> dict[str, Any] | None:
+        """Return the metrics of a segment in the last month of a year, its sales of the year together."""
+        if self._segments is None:
+            frame = monthly_by(self._connection, "segment", DEFAULT._replace(sales_window=YEAR))
+            self._segments = {(row["month"], row["segment"]): row for row in frame.to_dicts()}
+        return self._segments.get((month, segment))
 
     def _answer(self, query: str, first: date, until: date, place: str) -> Decimal | None:
         try:
-            names = {
-                name: day for name, day in {"first": first, "until": until}.items() if f"${name}" in query
-            }
-            rows = self._connection.execute(query, names).fetchall()
+            rows = self._connection.execute(query, _named(query, first, until)).fetchall()
         except duckdb.Error as error:
             message = str(error).splitlines()[0]
             raise problem(place, f"cannot be answered ({message})", "mend the SQL") from None
@@ -236,3 +257,15 @@ class Gauge:
     def _row(self, query: str, values: dict[str, Any]) -> tuple[Any, ...]:
         row: tuple[Any, ...] = self._connection.execute(query, values).fetchall()[0]
         return row
+
+
+def _named(query: str, first: date, until: date) -> dict[str, date]:
+    """Return the days that a query names."""
+    return {name: day for name, day in {"first": first, "until": until}.items() if f"${name}" in query}
+
+
+def _parts(measure: str) -> dict[str, str]:
+    """Return the parts that a measure can be asked of, and their columns."""
+    if measure in MEASURES:
+        return MEASURES[measure].parts
+    return {"segment": "segment"} if measure in _AT_THE_END else {}

@@ -53,6 +53,8 @@ def from_csv(text: str, place: str = "plan") -> Plan:
         table.complain(1, "there is no column 'figure'", "name the columns in the first line")
     if not table.problems:
         for number, row in enumerate(rows[1:], start=2):
+            if len(row) > len(heads):
+                table.complain(number, f"has {len(row)} cells under {len(heads)} heads", "quote commas")
             table.add(number, dict(zip(heads, map(str.strip, row), strict=False)))
     if table.problems:
         raise Problems(table.problems)

@@ -16,6 +16,9 @@ from analytics.interval import Interval, Range
 TEXT_MAX = 60
 """A figure that takes more letters is no figure."""
 
+DIGITS_MAX = 30
+"""A number of more digits, before or behind the point, counts nothing."""
+
 SCALES = {
     "k": 10**3, "thousand": 10**3, "m": 10**6, "mm": 10**6, "mn": 10**6, "million": 10**6,
     "b": 10**9, "bn": 10**9, "billion": 10**9, "t": 10**12, "tn": 10**12, "trillion": 10**12,
@@ -115,6 +118,9 @@ def parse(value: Any) -> Printed:
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         message = "is no figure; write it like 119000, '$1.3M', '50.7%' or '$3M-5M'"
         raise ValueError(message)  # noqa: TRY004 - pydantic reports ValueErrors as problems
+    if isinstance(value, Decimal) and (not value.is_finite() or abs(value.adjusted()) > DIGITS_MAX):
+        message = "is no figure; write a number that somebody could print"
+        raise ValueError(message)
     text = value if isinstance(value, str) else f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
     plain = re.sub(r"\s+", " ", text.strip()).translate(str.maketrans("–—−", "---"))
     found = _TEXT.fullmatch(plain) if len(plain) <= TEXT_MAX else None

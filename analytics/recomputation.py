@@ -130,24 +130,30 @@ class Recomputation:
             assert ways, f"{at} is neither printed nor derived"
             try:
                 values[at] = self._defined(ways[0], values, where or {})
-            except _UnknownError:
-                continue
             except ArithmeticError as error:
-                self._note(at, world, error)
+                if world == DRIVERS and not where:
+                    self._note(at, error)
+                elif not where:  # printed figures may be such that it cannot be done; the drivers say more
+                    values[at] = self._values[DRIVERS][at]
         return values
 
     def _defined(self, way: Way, values: Values, where: Mapping[str, Range]) -> Range:
         if way.where:
             changed = {**dict(way.where), **where}
             inner = self._worked_out(DRIVERS, self._needed(way.node), changed)
-            return expression.evaluate(way.node, lambda name: self.look_up(name, inner, changed))
+            try:
+                return expression.evaluate(way.node, lambda name: self.look_up(name, inner, changed))
+            except _UnknownError:
+                message = "cannot be worked out with these drivers"
+                raise ArithmeticError(message) from None
         return expression.evaluate(way.node, lambda name: self.look_up(name, values, where))
 
-    def _note(self, at: At, world: World, error: ArithmeticError) -> None:
-        if world == DRIVERS:
-            period = f" in {at.period}" if at.period else ""
-            place = f"{self.place}: figures.{at.name}"
-            self._problems.append(Problem(place, f"{error}{period}", "mend the formula or its drivers"))
+    def _note(self, at: At, error: ArithmeticError) -> None:
+        if isinstance(error, _UnknownError):
+            return
+        period = f" in {at.period}" if at.period else ""
+        place = f"{self.place}: figures.{at.name}"
+        self._problems.append(Problem(place, f"{error}{period}", "mend the formula or its drivers"))
 
 
 class _UnknownError(ArithmeticError):

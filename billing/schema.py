@@ -241,7 +241,7 @@ class EntryRow(SQLModel, table=True):
     entry: str = _key("the entry, named after its cause")
     month: date = _column("the month in which it is booked")
     booked_on: date = _column("the day on which it is booked")
-    kind: str = _column("invoice, recognition, payment, write_off, payout, settlement or cost")
+    kind: str = _column("invoice, recognition, breakage, payment, write_off, payout, settlement or cost")
     account: str = _column("the customer or partner, or empty")
 
 

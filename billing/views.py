@@ -98,7 +98,8 @@ VIEWS: dict[str, View] = {
         "company kept: its take, and that as a rate.",
         """
         select month, agreement, kind, revenue, currency, sum(basis) as gmv, sum(amount) as payouts,
-            sum(basis - amount) as take, sum(basis - amount) / nullif(sum(basis), 0) as take_rate,
+            sum(basis - amount) as take,
+            (sum(basis - amount) / nullif(sum(basis), 0))::decimal(38, 12) as take_rate,
             count(distinct partner) as partners, count(distinct account) as customers
         from payouts group by all
         """,
@@ -108,7 +109,7 @@ VIEWS: dict[str, View] = {
         "what they got of it, and what the company kept: its revenue.",
         """
         select month, currency, sum(basis) as gmv, sum(amount) as payouts, sum(basis - amount) as take,
-            sum(basis - amount) / nullif(sum(basis), 0) as take_rate,
+            (sum(basis - amount) / nullif(sum(basis), 0))::decimal(38, 12) as take_rate,
             count(distinct partner) as sellers, count(distinct account) as buyers
         from payouts where revenue = 'net' group by all
         """,
@@ -126,6 +127,24 @@ VIEWS: dict[str, View] = {
         select month, meter, sum(quantity) as quantity, sum(events)::bigint as events,
             count(distinct subscription) as subscriptions
         from usage group by month, meter
+        """,
+    ),
+    "entitlement_use": View(
+        "How much each entitlement gave (NULL for no end of units), how much was drawn, how much expired.",
+        """
+        with last as (select max(month) + interval 1 month as day from entries)
+        select entitlement, meter, count(*) as grants, count(distinct account) as accounts,
+            sum(quantity) as granted, sum(drawn) as drawn,
+            sum(quantity - drawn) filter (expires_on <= last.day) as expired
+        from grants cross join last group by entitlement, meter
+        """,
+    ),
+    "breakage_by_month": View(
+        "Revenue from what was sold ahead and expired before it was drawn.",
+        """
+        select p.month, p.stream, p.currency, -sum(p.amount) as amount
+        from postings p join entries e using (entry)
+        where e.kind = 'breakage' and p.ledger_account = 'revenue' group by all
         """,
     ),
     "costs_by_month": View(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
 
-from billing.lint import bundles, cliffs, discounts, overages, packs, plans, tiers, unused
+from billing.lint import bundles, cliffs, discounts, impossible, overages, packs, plans, tiers, unused
 from billing.lint.finding import Finding, ordered
 from billing.lint.plans import Menu
 from billing.price import Price
@@ -37,6 +37,7 @@ CHECKS: tuple[Check, ...] = (
     unused.refunds,
     unused.meters,
     unused.add_ons,
+    impossible.impossible,
 )
 """What is found in the prices of a day."""
 
@@ -104,7 +105,7 @@ def in_force(book: PriceBook, day: date | None) -> PriceBook:
 
 
 def _then(price: Price, day: date) -> Price:
-    """Return a price as one meets it who comes on a day; of the year after, only what changes for everybody."""
+    """Return a price as one meets it who comes on a day; of the year after, what changes for everybody."""
     changes = tuple(
         change
         for change in price.changes

@@ -37,10 +37,8 @@ def content(book: PriceBook, key: str) -> Content:
     """Return what a plan gives."""
     plan = book.plans[key]
     served = {uses(price) for price in plan.prices.values() if price.meter is not None}
-    limited = {_limited(limit): limit for limit in plan.limits.values()}
-    most: dict[Use | str, Decimal | None] = dict.fromkeys(sorted({*served, *limited}))
-    for use, limit in limited.items():
-        most[use] = monthly(limit, plan.seats.minimum)
+    served |= {_limited(limit) for limit in plan.limits.values()}
+    most: dict[Use | str, Decimal | None] = {use: _most(plan, use) for use in sorted(served)}
     most[SEATS] = None if plan.seats.maximum is None else Decimal(plan.seats.maximum)
     included: dict[Use, Decimal | None] = {}
     for price in plan.prices.values():
@@ -55,6 +53,21 @@ def content(book: PriceBook, key: str) -> Content:
 def _limited(limit: Limit) -> Use:
     values = ((name, value if isinstance(value, str) else value[0]) for name, value in limit.where.items())
     return Use(limit.meter, tuple(sorted(values)))
+
+
+def _most(plan: Plan, use: Use) -> Decimal | None:
+    """Return the most of some usage that a plan serves in a month."""
+    values = dict(use.values)
+    limits = [
+        monthly(limit, plan.seats.minimum)
+        for limit in plan.limits.values()
+        if limit.meter == use.meter
+        and all(
+            values.get(name) in ((picked,) if isinstance(picked, str) else picked)
+            for name, picked in limit.where.items()
+        )
+    ]
+    return min(limits, default=None)
 
 
 def monthly(limit: Limit, seats: int) -> Decimal:

@@ -7,7 +7,7 @@ assumptions; each is named in `docs/reference/` with where it comes from.
 from collections.abc import Collection, Iterable, Iterator
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from billing.price import Key, Record
 from billing.price_book import PriceBook
@@ -36,6 +36,13 @@ class Demand(Record):
     pipeline_months: int = Field(0, ge=0, le=24)
     at_start: int = Field(0, ge=0, le=10_000)
     stands_for: int = Field(1, ge=1, le=10_000)
+
+    @field_validator("season")
+    @classmethod
+    def _sells(cls, season: tuple[float, ...]) -> tuple[float, ...]:
+        if not any(season):
+            raise ValueError("every month weighs 0; give one some weight")
+        return season
 
 
 class Channel(Record):

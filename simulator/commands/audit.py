@@ -88,7 +88,8 @@ def _show(screen: Console, found: Audit) -> None:
         screen.print(_claims(claims))
         screen.print()
     if not wrong:
-        text = f"  all {found.figures} figures follow, all {found.claims} claims hold"
+        told = [(found.figures, "figures follow"), (found.claims, "claims hold")]
+        text = "  " + ", ".join(f"{count} of {count} {what}" for count, what in told if count)
         screen.print(text, style="bold green")
 
 

@@ -19,11 +19,11 @@ from billing.lint.finding import RULES, SEVERITIES, Finding, Purchase, Severity,
 from billing.money import minor_units
 from billing.price_book import PriceBook
 from billing.replay import replay
-from metering.log import Log
-from simulator import manifest, tables
+from simulator import tables
 from simulator.failure import FAILED
 from simulator.publication import find
 from simulator.values import money_text, to_json, visible
+from simulator.verification import evidence_of
 
 STYLES: dict[Severity, tuple[str, str]] = {"error": ("✗", "bold red"), "warning": ("!", "yellow")}
 """The mark of a severity, and its style."""
@@ -56,7 +56,7 @@ def lint_book(path: Path, *, run: str, as_json: bool) -> int:
 def _unmet(run: Path, book: PriceBook) -> Iterator[Finding]:
     """Find rules that nothing in a run's log triggers, billed under the book, and events that none prices."""
     ledger = Ledger.create()
-    replay(Log.open(run / manifest.LOG), ledger, book=book)
+    replay(evidence_of(run).log, ledger, book=book)
     for gap in gaps(ledger.connection, book):
         yield Finding(gap.kind, "warning", gap.rule, gap.event, gap.message, gap.remedy)
 

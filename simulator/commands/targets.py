@@ -15,14 +15,20 @@ from rich.text import Text
 from analytics import plan_file
 from analytics.attainment import Row, State, attained, number
 from analytics.interval import Range, point
-from analytics.printed import Printed, shown
+from analytics.printed import Printed, rounded, shown
 from metering.document import problem
 from simulator import manifest, query, tables
 from simulator.plan.file import path_of as plan_of
 from simulator.publication import find
 from simulator.values import json_lines
 
-STYLES: dict[State, str] = {"reached": "green", "missed": "yellow", "not over": "dim", "not simulated": "dim"}
+STYLES: dict[State, str] = {
+    "reached": "green",
+    "missed": "yellow",
+    "no value": "dim",
+    "not over": "dim",
+    "not simulated": "dim",
+}
 """How the state of a row looks."""
 
 
@@ -51,7 +57,7 @@ def _told(row: Row) -> dict[str, Any]:
     return {
         "figure": row.figure,
         "period": row.period,
-        "printed": row.printed.text,
+        "printed": row.printed.text if row.printed else "",
         "goal": low if low == high else None,
         "goal_low": low,
         "goal_high": high,
@@ -69,11 +75,19 @@ def _ends(value: Range) -> tuple[Decimal, Decimal]:
 
 
 def _show(screen: Console, rows: Sequence[Row]) -> None:
-    tables.show_fitting(screen, (_table(rows, with_why=why) for why in (True, False)))
+    simulated = [row for row in rows if row.state != "not simulated"]
+    tables.show_fitting(screen, (_table(simulated, with_why=why) for why in (True, False)))
+    if len(simulated) < len(rows):
+        others: dict[str, list[str]] = {}
+        for row in rows:
+            if row.state == "not simulated" and row.printed:
+                others.setdefault(row.name, []).append(f"{row.period} {row.printed.text}".strip())
+        listed = "; ".join(f"{name} {', '.join(told)}" for name, told in others.items())
+        screen.print(f"\nnot simulated: {listed}", style="dim", soft_wrap=False)
     counts = Counter(row.state for row in rows)
     said = ", ".join(f"{counts[state]} {state}" for state in STYLES if counts[state])
     screen.print(f"\n  {len(rows)} figures: {said}", style="bold")
-    if wrong := sum(bool(row.why) for row in rows):
+    if wrong := sum(row.recomputed is not None and bool(row.why) for row in rows):
         screen.print(f"  {wrong} are printed wrong; the ledger is held against what their drivers come to")
 
 
@@ -84,7 +98,7 @@ def _table(rows: Iterable[Row], *, with_why: bool) -> Table:
     for head in ("printed", "recomputed", "ledger", "difference"):
         table.add_column(head, justify="right")
     if with_why:
-        table.add_column("why the printed one is wrong")
+        table.add_column("why")
     before = ""
     for row in rows:
         label = "" if row.name == before else row.name
@@ -95,26 +109,28 @@ def _table(rows: Iterable[Row], *, with_why: bool) -> Table:
 
 def _cells(row: Row) -> list[Text]:
     """Write the numbers of a row; what is recomputed only where it is not just what is printed."""
-    differs = row.recomputed is not None and not row.printed.equals(row.recomputed)
-    recomputed = _written(row.recomputed, row.printed) if row.recomputed and differs else ""
-    ledger = row.state if row.ledger is None else _written(point(Fraction(row.ledger)), row.printed)
-    apart = "" if not row.difference else _written(point(Fraction(row.difference)), row.printed, signed=True)
+    like, goal = row.printed, row.recomputed
+    differs = goal is not None and not (like is not None and like.equals(goal))
     style = STYLES[row.state]
+    apart = "–" if row.difference is None else "0"
+    if row.difference:
+        apart = _written(point(Fraction(row.difference)), like, signed=True)
     return [
-        Text(row.printed.text),
-        Text(recomputed),
-        Text(ledger, style=style),
-        Text("–" if row.difference is None else apart or "0", style=style),
+        Text(like.text if like else ""),
+        Text(_written(goal, like) if goal and differs else ""),
+        Text(row.state if row.ledger is None else _written(point(Fraction(row.ledger)), like), style=style),
+        Text(apart, style=style),
     ]
 
 
-def _written(value: Range, like: Printed, *, signed: bool = False) -> str:
+def _written(value: Range, like: Printed | None, *, signed: bool = False) -> str:
     """Write a value to its last digit; shares and multiples as the plan writes them."""
     sign = "+" if signed and value.low.middle > 0 else ""
-    if like.unit:
-        return sign + like.like(value)
+    if like is not None and like.unit:
+        places = like.places + (4 if "%" in like.unit else 2)
+        return sign + like.like(point(Fraction(rounded(value.middle, places))))
     ends = dict.fromkeys(shown(end.middle) for end in value)
-    return sign + " to ".join(_with_sign(text, like.currency) for text in ends)
+    return sign + " to ".join(_with_sign(text, like.currency if like else "") for text in ends)
 
 
 def _with_sign(text: str, currency: str) -> str:

@@ -129,7 +129,9 @@ def _value(known: Recomputation, given: Number, period: str, where: str) -> Deci
     """Work a number out for a period; None where a driver or figure in it has no value there."""
     if not isinstance(given, str):
         return given
-    if any(not name.period and not _has_value(known.plan, name.name, period) for name in _names(given, where)):
+    if any(
+        not name.period and not _has_value(known.plan, name.name, period) for name in _names(given, where)
+    ):
         return None
     return known.number(given, period, where)
 

@@ -269,8 +269,30 @@ def test_the_wrong_whole_of_a_table_of_shares_is_worked_out() -> None:
             """,
             "",
         ),
+        (
+            """
+            [figures]
+            a = { printed = { y1 = 100, y2 = 250 } }
+            g = { growth_of = 'a', printed = { y2 = '250%' } }
+            """,
+            "250% is the multiple, not the growth",
+        ),
+        (
+            """
+            [figures]
+            a = { formula = '7 * 1_300', printed = '$109,200' }
+            """,
+            "12 times that is $109,200",
+        ),
+        (
+            """
+            [figures]
+            a = { formula = '7_100 * 1_300', printed = '$9.23K' }
+            """,
+            "that divided by 1000 is $9.23K",
+        ),
     ],
-    ids=["period", "without", "twice", "years", "needed", "none"],
+    ids=["period", "without", "twice", "years", "needed", "none", "multiple", "months", "thousands"],
 )
 def test_the_cause_is_looked_for_by_trying(text: str, cause: str) -> None:
     """A price of last year, a row left out or counted twice, a year too many, the driver that would do."""

@@ -53,7 +53,10 @@ def test_a_printed_figure_is_read_with_its_precision(text: object, low: str, hig
     assert (Fraction(low), Fraction(high), Fraction(step)) == (found.low, found.high, found.low_step)
 
 
-@pytest.mark.parametrize("text", ["", "a lot", "1,2", "12 apples and 3 pears", "5M-3M", "1" * 70, True, 1.5])
+@pytest.mark.parametrize(
+    "text",
+    ["", "a lot", "1,2", "12 apples and 3 pears", "5M-3M", "1" * 70, True, 1.5, Decimal("1e999999999")],
+)
 def test_what_is_no_figure_is_refused(text: object) -> None:
     """A word, a comma in the wrong place, a range the wrong way round: none of them is guessed at."""
     with pytest.raises(ValueError, match=r"figure|range"):
@@ -113,7 +116,10 @@ def test_a_formula_comes_to_its_value(formula: str, period: str, value: str) -> 
         ("root(price)", "", "root takes a value and a number"),
         ("abs(price)", "", "there is no function 'abs'"),
         ("+".join(["price"] * 400), "", "letters"),
-        ("+".join(["1"] * 400), "", "parts"),
+        ("+".join(["1"] * 400), "", "parts within each other"),
+        ("-" * 400 + "1", "", "parts within each other"),
+        ("price" + ".low" * 200, "", "is no name"),
+        ("[" * 150 + "]" * 150, "", "has no meaning here"),
         ("(" * 300 + "1" + ")" * 300, "", "no formula"),
     ],
 )
@@ -317,6 +323,7 @@ def test_a_table_in_csv_is_a_plan() -> None:
         ("figure,printed,source\n,1,x\n", "table.csv:2: has no figure; name it in the column 'figure'"),
         ("figure,period,printed\na,some day,1\n", "table.csv:2: 'some day' is no period; write it like 2026"),
         ("figure,period,printed\na,2026,1\na,2026,2\n", "table.csv:3: a is given twice in 2026; remove one"),
+        ("figure,value\na,1,2\n", "table.csv:2: has 3 cells under 2 heads; quote commas"),
         ("figure,value\na,1\na,2\n", "table.csv:3: a is given twice; remove one"),
         ('figure,printed\na,"1\n', "table.csv: is not valid CSV"),
         ("figure,printed,formula\na,1,b\n", "table.csv: figures.a.formula: no driver or figure 'b'"),

@@ -29,6 +29,7 @@ ASKED_FOR = {
 BOOK = """
     meters.courses = { event = "course.enrolled", quantity = "participants", dimensions = ["course"] }
     meters.storage = { aggregation = "max" }
+    meters.sales = { event = "listing.sold", quantity = "amount", dimensions = ["seller"] }
     [plans.pro]
     name = "Pro"
     stream = "subscriptions"
@@ -39,6 +40,14 @@ BOOK = """
     stream = "training"
     prices.basic = { meter = "courses", unit_price = 10, where = { course = "basic" } }
     prices.advanced = { meter = "courses", unit_price = 50, where = { course = "advanced" } }
+    prices.sales = { meter = "sales", unit_price = 1, group_by = ["seller"], stream = "marketplace" }
+    [agreements.listings]
+    kind = "commission"
+    payee = "seller"
+    prices = ["sales"]
+    model = "percentage"
+    unit_price = 0.7
+    revenue = "net"
     [agreements.tenth]
     kind = "referral"
     model = "percentage"
@@ -53,6 +62,7 @@ COMPANY = """
     2026-01-03            a  course.enrolled         basic public 3
     2026-01-04            a  course.enrolled         advanced public 1
     2026-01-05            s  usage.recorded          storage 4
+    2026-01-07            p  listing.sold            charts plugin a 1000
     2026-01-11            a  seats.changed           s 3
     2026-01-12            s  usage.recorded          storage 6
     2026-01-20            -  money.spent             adverts 12.5 channel=web segment=smb
@@ -154,6 +164,7 @@ ANSWERS = {  # a question to a view, and the answer worked out by hand
     ],
     # 200 x 10/31 = 64.52, 300 x 21/31 = 203.23; 4 x 31 x 10/31 = 40, 6 x 31 x 21/31 = 126
     "select month, stream, revenue, billed from revenue_by_stream_month": [
+        (date(2026, 1, 1), "marketplace", Decimal(300), Decimal(1000)),
         (date(2026, 1, 1), "subscriptions", Decimal("433.75"), Decimal("433.75")),
         (date(2026, 1, 1), "training", Decimal(80), Decimal(80)),
         (date(2026, 2, 1), "subscriptions", Decimal(300), Decimal(300)),
@@ -165,17 +176,29 @@ ANSWERS = {  # a question to a view, and the answer worked out by hand
     ],
     "select invoice, total, status, settled_on, failed_tries from invoice_status": [
         ("INV-2026-01-a", Decimal("513.75"), "paid", date(2026, 2, 9), 0),
+        ("INV-2026-01-p", Decimal(1000), "open", None, 0),
         ("INV-2026-02-a", Decimal(300), "open", None, 1),
     ],
     "select month, partner, basis, amount, customers from payouts_by_partner_month": [
+        (date(2026, 1, 1), "a", Decimal(1000), Decimal(700), 1),
         (date(2026, 1, 1), "p", Decimal("513.75"), Decimal("51.38"), 1),
         (date(2026, 2, 1), "p", Decimal(300), Decimal(30), 1),
+    ],
+    "select agreement, revenue, gmv, payouts, take, take_rate from take_by_agreement_month": [
+        ("listings", "net", Decimal(1000), Decimal(700), Decimal(300), Decimal("0.3")),
+        # 51.38 of 513.75; 30 of 300
+        ("tenth", "gross", Decimal(300), Decimal(30), Decimal(270), Decimal("0.9")),
+        ("tenth", "gross", Decimal("513.75"), Decimal("51.38"), Decimal("462.37"), Decimal("0.899990267640")),
+    ],
+    "select month, gmv, payouts, take, take_rate, sellers, buyers from marketplace_by_month": [
+        (date(2026, 1, 1), Decimal(1000), Decimal(700), Decimal(300), Decimal("0.3"), 1, 1),
     ],
     "select * from customers_by_month where month < '2026-02-01'": [
         (date(2026, 1, 1), "smb", 1, Decimal(300))
     ],
     "select * from usage_by_meter_month": [
         (date(2026, 1, 1), "courses", Decimal(4), 2, 1),
+        (date(2026, 1, 1), "sales", Decimal(1000), 1, 1),
         (date(2026, 1, 1), "storage", Decimal(10), 2, 1),
     ],
     "select * from costs_by_month": [(date(2026, 1, 1), "adverts", "smb", "web", "USD", Decimal("12.5"))],
@@ -193,12 +216,13 @@ def test_each_posting_of_a_line_can_be_traced_to_its_usage(connection: duckdb.Du
     assert [
         ("advanced", Decimal(1), '{"course":"advanced"}', Decimal(1), 1),
         ("basic", Decimal(3), '{"course":"basic"}', Decimal(3), 1),
+        ("sales", Decimal(1000), '{"seller":"a"}', Decimal(1000), 1),
         ("storage", Decimal(4), "", Decimal(4), 1),
         ("storage", Decimal(6), "", Decimal(6), 1),
     ] == ask(
         connection,
         """select price, line_quantity, dimensions, used, events from trace
-        where ledger_account = 'revenue' and kind = 'usage' order by all""",
+        where ledger_account = 'revenue' and kind = 'usage' and posted < 0 order by all""",
     )
 
 
@@ -232,7 +256,7 @@ def test_a_reader_may_lock_the_connection(tables: Tables, tmp_path: Path) -> Non
 
     with pytest.raises(duckdb.Error, match="locked"):
         locked.execute("set threads = 1")
-    assert [(2,)] == ask(locked, "select count(*) from invoices")
+    assert [(3,)] == ask(locked, "select count(*) from invoices")
 
 
 def test_posting_is_all_or_none(tables: Tables) -> None:
@@ -245,7 +269,7 @@ def test_posting_is_all_or_none(tables: Tables) -> None:
 
     assert [(0,)] == ask(ledger.connection, "select count(*) from invoices")
     ledger.post(tables)
-    assert [(2,)] == ask(ledger.connection, "select count(*) from invoices")
+    assert [(3,)] == ask(ledger.connection, "select count(*) from invoices")
 
 
 def test_a_table_that_is_not_declared_is_refused(tables: Tables) -> None:

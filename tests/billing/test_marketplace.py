@@ -9,6 +9,7 @@ import pytest
 
 from analytics.metrics import monthly, monthly_by
 from billing.ledger import digests
+from simulator import invariants
 from tests.ledgers import Tables, closed, expected, posted, rows
 
 BOOK = """
@@ -305,4 +306,18 @@ def test_the_ledger_asks_what_the_market_sold(tmp_path: Path) -> None:
     con = posted(closed(tmp_path, BOOK, SIGNED + SALE, 1))
     found = con.sql("select gmv, payouts, take, take_rate, sellers, buyers from marketplace_by_month")
 
-    assert [(Decimal(1000), Decimal(800), Decimal(200), 0.2, 1, 1)] == found.fetchall()
+    assert [(Decimal(1000), Decimal(800), Decimal(200), Decimal("0.2"), 1, 1)] == found.fetchall()
+
+
+@pytest.mark.parametrize("text", [BOOK, GROSS], ids=["net", "gross"])
+def test_the_invariants_hold_in_a_market(tmp_path: Path, text: str) -> None:
+    """Every check of the ledger by itself: lines and their revenue, payouts and their postings, balances."""
+    con = posted(closed(tmp_path, text, market(5), 12))
+    found = {name: one for name, one in vars(invariants).items() if isinstance(one, invariants.Invariant)}
+
+    assert {"SHARES", "PAYOUTS", "REVENUE", "ENTRIES", "ONCE"} <= set(found)
+    assert {} == {
+        name: rows
+        for name, one in found.items()
+        if (rows := con.sql(one.wrong.replace("{unit}", "0.01")).fetchall())
+    }

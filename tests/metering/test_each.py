@@ -7,7 +7,10 @@ import pytest
 from tests.ledgers import expected, lines, metered, rows
 
 BOOK = """
-    meters.seats = { event = "course.enrolled", quantity = "participants", dimensions = ["course"], each = true }
+    meters.seats.event = "course.enrolled"
+    meters.seats.quantity = "participants"
+    meters.seats.dimensions = ["course"]
+    meters.seats.each = true
     meters.calls = { each = true }
     meters.incidents = { event = "ticket.opened", dimensions = ["severity"] }
     [plans.pro]
@@ -88,7 +91,7 @@ def test_usage_can_be_kept_apart_by_the_event_as_well(tmp_path: Path) -> None:
 def test_a_fact_without_a_subscription_is_the_accounts(
     subscription: str, subject: str, amount: str, tmp_path: Path
 ) -> None:
-    """A ticket under a subscription costs what its plan says, one of no subscription what the catalog says."""
+    """A ticket under a subscription costs what its plan says, another what the catalog says."""
     told = f"{SIGNED}\n 2026-01-05  acme  ticket.opened  P1 subscription={subscription}"
     bill = metered(tmp_path, BOOK, told, 1)
 

@@ -31,6 +31,11 @@ _PAYOUTS = "select month, partner, agreement, account, basis, amount from payout
 _ENTRIES = """
     select entry, ledger_account, account, stream, amount from postings
     where {} order by entry, posting_no"""
+_GRANTS = "select entitlement, account, granted_on, expires_on, quantity, drawn from grants order by all"
+_PLAN_LINES = """
+    select month, subscription, plan, price, kind, quantity, allowance, amount from invoice_lines
+    order by month, invoice, line_no"""
+_REFUSED = "select month, subject, meter, reason, quantity from unrated_usage order by all"
 _OF_THE_PLUGIN = _ENTRIES.format("entry like 'PAY-2026-01-sue-plugins-%' or entry = 'INV-2026-01-acme'")
 
 RECIPES: dict[str, dict[str, Part]] = {
@@ -72,23 +77,26 @@ RECIPES: dict[str, dict[str, Part]] = {
     },
     "time-and-materials": {"lines": Part(_LINES)},
     "royalty-and-licence": {"lines": Part(_LINES)},
-    "subscription": {
-        "lines": Part("""
-            select month, subscription, plan, price, kind, quantity, allowance, amount from invoice_lines
-            order by month, invoice, line_no"""),
-        "refused": Part("select month, subject, meter, reason, quantity from unrated_usage order by all"),
-    },
+    "subscription": {"lines": Part(_PLAN_LINES), "refused": Part(_REFUSED)},
     "price-change": {
         "steps": Part("""
             select subscription, min(month) as month, amount from invoice_lines
             group by subscription, amount order by subscription, month"""),
     },
+    "prepaid-pack": {
+        "lines": Part(_LINES),
+        "grants": Part(_GRANTS),
+        "earned": Part("""
+            select e.month, e.kind, -sum(p.amount) as amount from postings p join entries e using (entry)
+            where ledger_account = 'deferred_revenue' group by all order by e.month, e.kind"""),
+    },
+    "hard-limit": {"lines": Part(_PLAN_LINES), "refused": Part(_REFUSED)},
+    "coupon": {"lines": Part(_LINES), "grants": Part(_GRANTS)},
     "training": {
         "lines": Part("""
             select month, account, price, kind, quantity, amount from invoice_lines
             order by month, invoice, line_no"""),
-        "grants": Part("""
-            select entitlement, account, granted_on, expires_on, quantity, drawn from grants order by all"""),
+        "grants": Part(_GRANTS),
         "payouts": Part(_PAYOUTS),
         "revenue": Part("""
             select account, -sum(amount) as revenue from postings

@@ -3,6 +3,7 @@
 from math import exp, prod
 
 import pytest
+from pydantic import ValidationError
 
 from simulator.agents import decision
 from simulator.agents.habits import Conversion, Demand, Loyalty, Shock, Upgrades, Use
@@ -88,6 +89,31 @@ def test_leads_grow_on_a_line_from_year_end_to_year_end() -> None:
     assert leads[36:] == [1000.0] * 24
     assert decision.leads_in(demand, 11, 12) == pytest.approx(leads[11] / 2)
     assert decision.leads_in(demand, -5, 8) == leads[0]
+
+
+def test_the_season_of_a_year_moves_leads_and_makes_none() -> None:
+    """January with three times the weight of the others has 36 of the year's 14 x 12 parts."""
+    flat = Demand(leads=(100,), december=1.0)
+    early = Demand(leads=(100,), december=1.0, season=(3, *[1] * 11))
+    months = range(1, 13)
+
+    assert 1200 == pytest.approx(sum(decision.leads_in(early, 0, month) for month in months))
+    assert 1200 == pytest.approx(sum(decision.leads_in(flat, 0, month) for month in months))
+    assert decision.leads_in(early, 0, 1) == pytest.approx(300 * 12 / 14)
+    assert decision.season_of(early, 7) == pytest.approx(12 / 14)
+
+
+def test_a_season_needs_a_month() -> None:
+    """Weights of zero all the year, or fewer than twelve, are refused."""
+    for season in ((0,) * 12, (1,) * 11):
+        with pytest.raises(ValidationError, match="season"):
+            Demand(season=season)
+
+
+def test_newcomers_begin_with_more() -> None:
+    """6 % a month are 2.01 times after a year; without growth all begin alike."""
+    assert decision.newcomers(Use(median=1, newcomers=0.06), 12) == pytest.approx(1.06**12)
+    assert decision.newcomers(Use(median=1), 35) == 1.0
 
 
 @pytest.mark.parametrize(

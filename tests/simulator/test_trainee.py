@@ -85,6 +85,38 @@ def test_half_of_a_self_paced_course_finishes_when_its_weeks_are_over() -> None:
     assert {timedelta(weeks=6)} == {ended[subject] - began[subject] for subject in ended}
 
 
+def test_some_hurry_and_are_done_after_fewer_weeks() -> None:
+    """Three in ten of those who finish do so after four weeks, the others after six."""
+    course = SELF_PACED.model_copy(update={"hurries": 0.3, "hurried_weeks": 4})
+    facts = school(SCHOOL.model_copy(update={"courses": {"fundamentals": course}}))
+    began = {fact.subject: fact.occurred_at for fact in facts if isinstance(fact.data, CourseEnrolled)}
+    took = Counter(
+        (fact.occurred_at - began[fact.subject]).days // 7
+        for fact in facts
+        if isinstance(fact.data, CourseCompleted)
+    )
+
+    assert {4, 6} == set(took)
+    assert 0.2 < took[4] / took.total() < 0.4
+    assert took.total() == len(of(CourseCompleted, school()))
+
+
+def test_who_renews_early_sits_before_the_certificate_ends() -> None:
+    """With thirty days to spare the exam is sat thirty days before two years have passed."""
+    exam = SCHOOL.exams["professional"].model_copy(update={"renews_before_days": 30})
+    passed: dict[str, datetime] = {}
+    renewed = 0
+    for fact in school(SCHOOL.model_copy(update={"exams": {"professional": exam}})):
+        if isinstance(fact.data, ExamSat) and fact.data.kind == "recertification":
+            renewed += 1
+            ends_on = passed[fact.subject].replace(year=passed[fact.subject].year + 2)
+            assert timedelta(days=30) == ends_on - fact.occurred_at
+        if isinstance(fact.data, ExamSat) and fact.data.passed:
+            passed[fact.subject] = fact.occurred_at
+
+    assert renewed > 20
+
+
 def test_nobody_sits_the_exam_of_a_course_before_finishing_it() -> None:
     """Completion is required: every first sitting follows a completion of the same account."""
     finished: dict[str, datetime] = {}
