@@ -163,6 +163,11 @@ class Measure(BaseModel):
             if words:
                 yield MEASURES[self.measure].parts[part], words
 
+    def only_part(self) -> tuple[str, str] | None:
+        """Return the part that is asked and its word, where there is one of each."""
+        asked = [(part, word) for part in PARTS for word in getattr(self, part)]
+        return asked[0] if len(asked) == 1 else None
+
     def __str__(self) -> str:
         asked = [" or ".join(getattr(self, part)) for part in PARTS if getattr(self, part)]
         return " of ".join([self.measure, *asked])

@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple
 from duckdb import DuckDBPyConnection
 
 from billing.price import CATALOG
-from billing.price_book import Plan, PriceBook
+from billing.plan import Plan
+from billing.price_book import PriceBook
 from billing.rule import Entitlement, Where
 from metering.document import did_you_mean
 from metering.meter import USAGE

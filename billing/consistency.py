@@ -1,17 +1,55 @@
 """Consistency: what is wrong between the parts of a price book, each with its place and its remedy."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from billing.plan import AddOn, Plan
 from billing.price import CATALOG
-from billing.rule import Scope
+from billing.rule import Agreement, Discount, Entitlement, Refund, Scope
 from metering.document import Problem, did_you_mean
-
-if TYPE_CHECKING:
-    from billing.price_book import Plan, PriceBook
+from metering.meter import Meter
 
 
-def problems(book: "PriceBook", place: str) -> Iterator[Problem]:
+class Book(Protocol):
+    """What of a price book has to be consistent."""
+
+    @property
+    def meters(self) -> Mapping[str, Meter]:
+        """What is counted."""
+
+    @property
+    def plans(self) -> Mapping[str, Plan]:
+        """What is subscribed to."""
+
+    @property
+    def add_ons(self) -> Mapping[str, AddOn]:
+        """What a subscription may have besides."""
+
+    @property
+    def discounts(self) -> Mapping[str, Discount]:
+        """Shares off recurring lines."""
+
+    @property
+    def entitlements(self) -> Mapping[str, Entitlement]:
+        """Rights to units of meters."""
+
+    @property
+    def refunds(self) -> Mapping[str, Refund]:
+        """What missed guarantees give back."""
+
+    @property
+    def agreements(self) -> Mapping[str, Agreement]:
+        """What others are paid."""
+
+    @property
+    def replaces(self) -> Mapping[str, str]:
+        """What keys of a log stand for."""
+
+    def streams(self) -> set[str]:
+        """Return every revenue stream that the book names."""
+
+
+def problems(book: Book, place: str) -> Iterator[Problem]:
     """Find every name that stands for nothing, and every rule that could never hold."""
     yield from _plan_problems(book, place)
     yield from _price_problems(book, place)
@@ -27,9 +65,7 @@ def _no(word: str, place: str, key: str, known: Iterable[str]) -> Problem:
     return Problem(place, f"no {word} {key!r}", did_you_mean(key, known))
 
 
-def _scope_problems(
-    book: "PriceBook", place: str, meter: str | None, names: Iterable[str]
-) -> Iterator[Problem]:
+def _scope_problems(book: Book, place: str, meter: str | None, names: Iterable[str]) -> Iterator[Problem]:
     """Find a meter that is none, and dimensions that it does not keep apart."""
     found = book.meters.get(meter or "")
     if found is None:
@@ -41,14 +77,14 @@ def _scope_problems(
             yield Problem(place, f"meter {meter!r} has no dimension {name!r}", remedy)
 
 
-def _additive_problems(book: "PriceBook", place: str, meter: str) -> Iterator[Problem]:
+def _additive_problems(book: Book, place: str, meter: str) -> Iterator[Problem]:
     """Find a meter whose months are not the sums of its days."""
     if meter in book.meters and book.meters[meter].aggregation not in {"sum", "count"}:
         message = f"meter {meter!r} is a {book.meters[meter].aggregation}, which does not add up day by day"
         yield Problem(f"{place}.meter", message, "name a meter that is a sum or a count")
 
 
-def _plan_problems(book: "PriceBook", place: str) -> Iterator[Problem]:
+def _plan_problems(book: Book, place: str) -> Iterator[Problem]:
     for plan_key, plan in book.plans.items():
         where = f"{place}: plans.{plan_key}"
         if plan.seats.maximum is not None and plan.seats.maximum < plan.seats.minimum:
@@ -62,7 +98,7 @@ def _plan_problems(book: "PriceBook", place: str) -> Iterator[Problem]:
                 yield _no("meter", f"{where}.unlimited", name, [*book.meters, "seats"])
 
 
-def _price_problems(book: "PriceBook", place: str) -> Iterator[Problem]:
+def _price_problems(book: Book, place: str) -> Iterator[Problem]:
     for plan_key, plan in book.plans.items():
         for price_key, price in plan.prices.items():
             where = f"{place}: plans.{plan_key}.prices.{price_key}"
@@ -82,7 +118,7 @@ def _price_problems(book: "PriceBook", place: str) -> Iterator[Problem]:
                 yield _no("recurring or one-time price", f"{where}.share_of", price.share_of, known)
 
 
-def _limit_problems(book: "PriceBook", place: str) -> Iterator[Problem]:
+def _limit_problems(book: Book, place: str) -> Iterator[Problem]:
     for plan_key, plan in book.plans.items():
         for key, limit in plan.limits.items():
             where = f"{place}: plans.{plan_key}.limits.{key}"
@@ -95,7 +131,7 @@ def _limit_problems(book: "PriceBook", place: str) -> Iterator[Problem]:
                 yield Problem(f"{where}.then", f"the steps lead back to {plan_key!r}", "end them somewhere")
 
 
-def _steps(plans: Mapping[str, "Plan"], plan: str, meter: str) -> list[str]:
+def _steps(plans: Mapping[str, Plan], plan: str, meter: str) -> list[str]:
     """Return a plan and every plan to which limits of a meter lead from it."""
     found = [plan] if plan in plans else []
     for step in found:
@@ -104,7 +140,7 @@ def _steps(plans: Mapping[str, "Plan"], plan: str, meter: str) -> list[str]:
     return found
 
 
-def _entitlement_problems(book: "PriceBook", place: str) -> Iterator[Problem]:
+def _entitlement_problems(book: Book, place: str) -> Iterator[Problem]:
     for key, entitlement in book.entitlements.items():
         where, giver = f"{place}: entitlements.{key}", entitlement.given_by
         scopes: list[tuple[str, Scope, tuple[str, ...]]] = [("covers", entitlement.covers, ())]
@@ -121,7 +157,7 @@ def _entitlement_problems(book: "PriceBook", place: str) -> Iterator[Problem]:
                 yield _no("plan", f"{where}.given_by.plans", plan, book.plans)
 
 
-def _refund_problems(book: "PriceBook", place: str) -> Iterator[Problem]:
+def _refund_problems(book: Book, place: str) -> Iterator[Problem]:
     for key, refund in book.refunds.items():
         where = f"{place}: refunds.{key}"
         yield from _scope_problems(book, where, refund.meter, (*refund.where, *filter(None, (refund.by,))))
@@ -129,7 +165,7 @@ def _refund_problems(book: "PriceBook", place: str) -> Iterator[Problem]:
         yield from _named_prices(book, f"{where}.prices", refund.prices, refund.by)
 
 
-def _named_prices(book: "PriceBook", place: str, keys: Iterable[str], dimension: str) -> Iterator[Problem]:
+def _named_prices(book: Book, place: str, keys: Iterable[str], dimension: str) -> Iterator[Problem]:
     """Find price keys that no plan has, and prices whose lines do not say the dimension."""
     known = {key: price for plan in book.plans.values() for key, price in plan.prices.items()}
     for key in keys:
@@ -140,7 +176,7 @@ def _named_prices(book: "PriceBook", place: str, keys: Iterable[str], dimension:
             yield Problem(place, message, f'give the price group_by = ["{dimension}"]')
 
 
-def _add_on_problems(book: "PriceBook", place: str) -> Iterator[Problem]:
+def _add_on_problems(book: Book, place: str) -> Iterator[Problem]:
     for key, add_on in book.add_ons.items():
         for plan in add_on.plans:
             if plan not in book.plans:
@@ -153,7 +189,7 @@ def _add_on_problems(book: "PriceBook", place: str) -> Iterator[Problem]:
             )
 
 
-def _agreement_problems(book: "PriceBook", place: str) -> Iterator[Problem]:
+def _agreement_problems(book: Book, place: str) -> Iterator[Problem]:
     for key, agreement in book.agreements.items():
         for stream in agreement.streams:
             if stream not in book.streams():
@@ -168,7 +204,7 @@ def _agreement_problems(book: "PriceBook", place: str) -> Iterator[Problem]:
         yield from _named_prices(book, f"{place}: agreements.{key}.prices", agreement.prices, agreement.payee)
 
 
-def _replacement_problems(book: "PriceBook", place: str) -> Iterator[Problem]:
+def _replacement_problems(book: Book, place: str) -> Iterator[Problem]:
     known = {*book.plans, *book.add_ons, *book.discounts, *book.agreements}
     for old, new in book.replaces.items():
         if new not in known:

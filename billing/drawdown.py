@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -16,6 +18,7 @@ from billing.dimension import among
 from billing.grant import Grant
 from billing.money import EXACT, ZERO
 from billing.price_book import PriceBook
+from metering.frame import empty
 
 DRAWN_SCHEMA = pl.Schema(
     {
@@ -59,9 +62,17 @@ class _Purse:
     texts: frozenset[str]
     turn: tuple[bool, date, date, int, int, str]
 
-    @property
-    def is_empty(self) -> bool:
-        return self.left is not None and self.left <= 0
+    def may_be_drawn(self, day: date) -> bool:
+        """Whether something is left for a day that is not before it was given."""
+        return self.left != 0 and (self.grant.ends_on is None or day < self.grant.ends_on)
+
+    def take(self, need: Decimal) -> Decimal:
+        """Take as many units as are needed, or all that are left."""
+        if self.left is None:
+            return need
+        part = min(need, self.left)
+        self.left -= part
+        return part
 
 
 def draw(usage: pl.DataFrame, grants: Iterable[Open], book: PriceBook) -> Drawn:
@@ -71,6 +82,8 @@ def draw(usage: pl.DataFrame, grants: Iterable[Open], book: PriceBook) -> Drawn:
     for the accounts and meters of the grants.
     """
     grants = list(grants)
+    if not grants:
+        return Drawn(empty(DRAWN_SCHEMA), [])
     pairs = pl.DataFrame(
         list(dict.fromkeys((one.grant.account, one.grant.meter) for one in grants)),
         schema={"account": pl.String, "meter": pl.String},
@@ -78,12 +91,14 @@ def draw(usage: pl.DataFrame, grants: Iterable[Open], book: PriceBook) -> Drawn:
     )
     rows = usage.join(pairs, on=["account", "meter"], how="semi")
     purses = _purses(grants, rows, book)
+    by_pair: dict[tuple[str, str], list[_Purse]] = {}
+    for purse in purses:
+        by_pair.setdefault((purse.grant.account, purse.grant.meter), []).append(purse)
     taken: dict[tuple[object, ...], Decimal] = {}
     room = _room(rows)
-    parts = rows.filter(pl.col("quantity") > 0).sort(_ORDER).partition_by("account", "meter", as_dict=True)
-    for (account, meter), part in parts.items():
-        own = [purse for purse in purses if (purse.grant.account, purse.grant.meter) == (account, meter)]
-        _walk(part, own, room, taken)
+    ordered = rows.filter(pl.col("quantity") > 0).sort(_ORDER).select("account", "day", "quantity", *_USAGE)
+    for pair, part in groupby(ordered.iter_rows(), key=itemgetter(0, 3 + _USAGE.index("meter"))):
+        _walk((row[1:] for row in part), by_pair[pair], room, taken)
     found = [(*key, quantity) for key, quantity in taken.items()]
     drawn = pl.DataFrame(found, schema=DRAWN_SCHEMA, orient="row")
     return Drawn(drawn, [Open(purse.grant, purse.left) for purse in purses])
@@ -117,28 +132,27 @@ def _room(rows: pl.DataFrame) -> dict[tuple[object, ...], Decimal]:
 
 
 def _walk(
-    rows: pl.DataFrame,
+    rows: Iterable[tuple[Any, ...]],
     purses: list[_Purse],
     room: dict[tuple[object, ...], Decimal],
     taken: dict[tuple[object, ...], Decimal],
 ) -> None:
-    """Draw the grants of one account and meter, in the order of the rows."""
+    """Draw the grants of one account and meter, in the order of the rows: (day, quantity, *usage)."""
     waiting = sorted(purses, key=lambda purse: purse.grant.granted_on, reverse=True)
     active: list[_Purse] = []
     text = _USAGE.index("dimensions")
-    for day, quantity, *key in rows.select("day", "quantity", *_USAGE).iter_rows():
+    for day, quantity, *key in rows:
         while waiting and waiting[-1].grant.granted_on <= day:
             insort(active, waiting.pop(), key=lambda purse: purse.turn)
-        active = [purse for purse in active if not purse.is_empty and purse.grant.covers(day)]
+        if not all(purse.may_be_drawn(day) for purse in active):
+            active = [purse for purse in active if purse.may_be_drawn(day)]
         usage = tuple(key)
-        need = min(quantity, room.get(usage, quantity))
+        need = min(quantity, room[usage]) if usage in room else quantity
         for purse in active:
             if need > 0 and key[text] in purse.texts:
-                part = need if purse.left is None else min(need, purse.left)
-                if purse.left is not None:
-                    purse.left -= part
+                part = purse.take(need)
+                need -= part
                 if usage in room:
                     room[usage] -= part
-                need -= part
                 name = (purse.grant.grant, purse.grant.entitlement, *usage)
                 taken[name] = taken.get(name, ZERO) + part

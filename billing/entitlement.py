@@ -79,7 +79,7 @@ def give(
     held = {
         grant.grant: grant
         for subscription in dict.fromkeys([*living, *holders])
-        for grant in by_plans(subscriptions.phases[subscription], book, until)
+        for grant in by_plans(subscriptions.phases[subscription], book, until, first)
     }
     carried = [_as_it_lives(one, held) for one in known.open]
     fresh = (*made, *(grant for grant in held.values() if grant.granted_on >= first))

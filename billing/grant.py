@@ -41,10 +41,6 @@ class Grant(NamedTuple):
     phase_no: int
     dimensions: str
 
-    def covers(self, day: date) -> bool:
-        """Whether it may be drawn on a day."""
-        return self.granted_on <= day and (self.ends_on is None or day < self.ends_on)
-
 
 SEEN_SCHEMA = pl.Schema(
     {"entitlement": pl.String(), "account": pl.String(), "same": pl.String(), "day": pl.Date()}
@@ -121,11 +117,13 @@ def _of_event(key: str, entitlement: Entitlement, row: dict[str, object]) -> Gra
     )
 
 
-def by_plans(phases: Sequence[Phase], book: PriceBook, until: date) -> Iterator[Grant]:
-    """Yield what a subscription's phases give on days before `until`."""
+def by_plans(
+    phases: Sequence[Phase], book: PriceBook, until: date, since: date = date.min
+) -> Iterator[Grant]:
+    """Yield what a subscription's phases give on days before `until`, but for what ended before `since`."""
     for key, entitlement in book.entitlements.items():
         for run in _runs(phases, entitlement.given_by.plans) if entitlement.given_by.plans else ():
-            yield from _of_run(key, entitlement, run, until)
+            yield from _of_run(key, entitlement, run, until, since)
 
 
 def _runs(phases: Iterable[Phase], plans: Sequence[str]) -> Iterator[list[Phase]]:
@@ -142,9 +140,14 @@ def _runs(phases: Iterable[Phase], plans: Sequence[str]) -> Iterator[list[Phase]
         yield run
 
 
-def _of_run(key: str, entitlement: Entitlement, run: Sequence[Phase], until: date) -> Iterator[Grant]:
+def _of_run(
+    key: str, entitlement: Entitlement, run: Sequence[Phase], until: date, since: date
+) -> Iterator[Grant]:
     days = sorted(_days(run, entitlement.given_by.renews, until))
     for number, day in enumerate(days):
+        following = days[number + 1 : number + 2]
+        if following and following[0] < since:
+            continue
         phase = next(phase for phase in reversed(run) if phase.starts_on <= day)
         count = phase.seats if entitlement.given_by.per == "seat" else 1
         if not count:
@@ -154,7 +157,9 @@ def _of_run(key: str, entitlement: Entitlement, run: Sequence[Phase], until: dat
             due.append(_renewal(phase.anchor_on, _MONTHS[entitlement.given_by.renews], day))
         if entitlement.months is not None:
             due.append(add_months(day, entitlement.months))
-        ends = [*due, *days[number + 1 : number + 2], *filter(None, [run[-1].ends_on])]
+        ends = [*due, *following, *filter(None, [run[-1].ends_on])]
+        if ends and min(ends) < since:
+            continue
         yield Grant(
             grant=f"{key}/{phase.subscription}/{day}",
             entitlement=key,

@@ -8,46 +8,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from billing.consistency import problems
+from billing.plan import AddOn, Plan
 from billing.price import Change, Key, Price, Rate, Record
-from billing.rule import Agreement, Commitment, Discount, Entitlement, Limit, Refund
+from billing.rule import Agreement, Discount, Entitlement, Refund
 from metering.document import Problems, parse, read, validate
 from metering.meter import Meter
-
-
-class Seats(Record):
-    """How many seats a plan may have; a change beyond them is a problem of the log, not of the bill."""
-
-    minimum: int = Field(1, ge=1)
-    maximum: int | None = Field(None, ge=1)
-
-
-class Plan(Record):
-    """What a subscription is a subscription to.
-
-    `limits` are what it serves at most. `includes` names plans whose service comes with it: nothing is billed
-    for them, and `saasim lint` compares what they cost by themselves. `unlimited` names what it promises without
-    an end, `seats` or meters: the linter tells where the book charges for more of it, or ends it.
-    """
-
-    name: str
-    stream: Key
-    prices: dict[Key, Price] = {}
-    seats: Seats = Seats()
-    commitment: Commitment | None = None
-    limits: dict[Key, Limit] = {}
-    includes: tuple[Key, ...] = ()
-    unlimited: tuple[Key, ...] = ()
-    source: str = ""
-
-
-class AddOn(Record):
-    """A recurring extra that the subscriptions of some plans may have."""
-
-    name: str
-    plans: tuple[Key, ...]
-    price: Price
-    stream: Key | None = None
-    source: str = ""
 
 
 class Conventions(Record):

@@ -23,8 +23,9 @@ from billing import entitlement, rating
 from billing.bill import Carried, bill_measured, spans
 from billing.day import spread, wanted
 from billing.lines import slices
+from billing.plan import Plan
 from billing.price import Day, Price, Record
-from billing.price_book import Plan, PriceBook
+from billing.price_book import PriceBook
 from billing.pricing import Step, explain
 from billing.subscription import Subscriptions
 from metering.document import did_you_mean, problem, validate

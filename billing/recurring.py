@@ -7,8 +7,9 @@ import polars as pl
 
 from billing.lines import CHARGE_SCHEMA, by_version, charges
 from billing.money import EXACT, over, times
+from billing.plan import AddOn
 from billing.price import CATALOG, Price
-from billing.price_book import AddOn, PriceBook
+from billing.price_book import PriceBook
 from billing.pricing import amount
 from metering.frame import empty, shaped
 

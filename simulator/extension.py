@@ -4,11 +4,8 @@ Tables are merged key by key; every other value replaces the one below it, lists
 one that extends a third. Layers know which file each value comes from, so that a problem names that file.
 """
 
-import json
 import re
 from collections.abc import Iterator
-from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,8 +16,6 @@ EXTENDS = "extends"
 
 LAYERS_MAX = 8
 """Files that extend one another deeper than this are a mistake."""
-
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Layer(NamedTuple):
@@ -87,11 +82,6 @@ def extends(path: Path) -> bool:
     return False
 
 
-def to_toml(data: dict[str, Any], title: str) -> str:
-    """Write data as TOML under a comment: plain values first, then tables, each in the order of the data."""
-    return f"# {title}\n" + "".join(_table(data, ()))
-
-
 def _layers(path: Path) -> Iterator[Layer]:
     place, seen = str(path), list[Path]()
     while True:
@@ -117,36 +107,3 @@ def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
         is_table = isinstance(value, dict) and isinstance(below.get(key), dict)
         whole[key] = _merged(below[key], value) if is_table else value
     return whole
-
-
-def _table(data: dict[str, Any], path: tuple[str, ...]) -> Iterator[str]:
-    plain = {key: value for key, value in data.items() if not isinstance(value, dict)}
-    if path and (plain or not data):
-        yield f"\n[{'.'.join(map(_key, path))}]\n"
-    for key, value in plain.items():
-        yield f"{_key(key)} = {_value(value)}\n"
-    for key, value in data.items():
-        if isinstance(value, dict):
-            yield from _table(value, (*path, key))
-
-
-def _key(key: str) -> str:
-    return key if _BARE.fullmatch(key) else _text(key)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, dict):
-        return f"{{ {', '.join(f'{_key(key)} = {_value(one)}' for key, one in value.items())} }}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_value, value))}]"
-    if isinstance(value, str):
-        return _text(value)
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | Decimal | date):
-        return str(value)
-    raise TypeError(f"TOML has no {value!r}")
-
-
-def _text(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

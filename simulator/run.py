@@ -3,7 +3,7 @@
 `live` is the loop; `simulate` puts it, `follow` a plan, and `replay` a replay, into a directory of its own:
 
     manifest.json                  what it is, what made it, and the hash of every file
-    scenario.toml  prices.toml     the exact inputs (plan.toml, where the company is made of a plan)
+    scenario.toml  prices.toml     the exact inputs; plan.toml is the plan of the company, if it has one
     log/                           the facts and the usage: the only truth
     ledger.duckdb                  everything that follows from them
 """
@@ -144,6 +144,8 @@ def simulate(
         made = publication.partial
         publication.write(SCENARIO, loaded.text)
         publication.write(PRICES, loaded.prices_path.read_bytes())
+        if loaded.plan_path is not None:
+            publication.write(PLAN, loaded.plan_path.read_bytes())
         log, ledger = Log.create(made / LOG), Ledger.create(made / LEDGER)
         world = World(scenario, book, seed=scenario.seed)
         try:

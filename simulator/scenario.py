@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
-from decimal import Decimal
 from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
@@ -10,13 +9,16 @@ from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from analytics import plan_file
 from billing import price_book
 from billing.price import Key
 from billing.price_book import PriceBook
 from metering.document import Problem, Problems, did_you_mean, parse, problem, validate
 from metering.period import Period, months
 from simulator.agents import AGENTS
-from simulator.extension import EXTENDS, Layers, extends, to_toml
+from simulator.expectation import Year, expected
+from simulator.extension import EXTENDS, Layers, extends
+from simulator.toml import to_toml
 from simulator.world import World
 
 T = TypeVar("T")
@@ -41,22 +43,6 @@ class Segment(Record):
     source: str = ""
 
 
-class Target(Record):
-    """A figure that the document expects at the end of a year; `recomputed` where its own drivers differ."""
-
-    printed: Decimal | None = None
-    recomputed: Decimal | None = None
-    source: str = ""
-
-
-class Year(Record):
-    """What is expected of a year: customers at its end by segment, revenue in it by stream, other figures."""
-
-    customers: dict[Key, Target] = {}
-    revenue: dict[Key, Target] = {}
-    figures: dict[Key, Target] = {}
-
-
 Agents: Any = create_model(
     "Agents",
     __base__=Record,
@@ -67,6 +53,9 @@ Agents: Any = create_model(
 
 class Scenario(Record):
     """A company's market. `prices` is the price book's file, relative to the scenario's own.
+
+    `plan` is a business plan, relative to this file as well: what it expects of its years is set beside what
+    runs come to. A scenario without one may list `targets` itself.
 
     With `extends` a file names another (relative to itself), and only what differs from it: tables are merged
     key by key, everything else replaces what the other file says.
@@ -79,6 +68,7 @@ class Scenario(Record):
     months: int = Field(36, ge=1, le=MONTHS_MAX)
     seed: int = Field(1, ge=0, lt=2**63)
     prices: str = "prices.toml"
+    plan: str = ""
     sources: dict[str, str] = {}
     segments: dict[Key, Segment]
     agents: Agents = Agents()
@@ -97,9 +87,10 @@ class Scenario(Record):
 
 
 class Loaded(NamedTuple):
-    """A scenario with the price book that it names, and the two files they come from.
+    """A scenario with the price book and the plan that it names, and the files they come from.
 
-    `text` is the scenario's file; of one that extends another, both in one.
+    `text` is the scenario's file; of one that extends another, both in one. `scenario.targets` are those of
+    the plan, where it has one.
     """
 
     scenario: Scenario
@@ -107,6 +98,7 @@ class Loaded(NamedTuple):
     path: Path
     prices_path: Path
     text: bytes
+    plan_path: Path | None = None
 
 
 def load(name: str | Path, overrides: Mapping[str, str] | None = None) -> Loaded:
@@ -121,7 +113,7 @@ def load(name: str | Path, overrides: Mapping[str, str] | None = None) -> Loaded
     text = path.read_bytes()
     if layers.is_extended:
         files = " and ".join(layer.path.name for layer in layers.layers)
-        text = to_toml(data, f"{files} in one").encode()
+        text = f"# {files} in one\n{to_toml(data, keeps_empty=True)}".encode()
     _override(data, overrides or {})
     folder = path.parent if "prices" in (overrides or {}) else layers.folder("prices")
     prices_path = folder / str(data.get("prices", "prices.toml"))
@@ -129,10 +121,16 @@ def load(name: str | Path, overrides: Mapping[str, str] | None = None) -> Loaded
     book, of_book = _attempt(price_book.load, prices_path)
     if scenario is None or book is None:
         raise Problems([*map(layers.place, of_scenario), *of_book])
+    plan_path = layers.folder("plan") / scenario.plan if scenario.plan else None
+    if plan_path is not None:
+        if scenario.targets:
+            raise problem(f"{path}: targets", "are those of the plan", "remove them here, or 'plan'")
+        plan = expected(plan_file.load(plan_path), str(plan_path))
+        scenario = scenario.model_copy(update={"targets": plan})
     problems = list(_problems(scenario, book, str(path)))
     if problems:
         raise Problems(map(layers.place, problems))
-    return Loaded(scenario, book, path, prices_path, text)
+    return Loaded(scenario, book, path, prices_path, text, plan_path)
 
 
 def _attempt(read_it: Callable[..., T], *arguments: Any) -> tuple[T | None, list[Problem]]:

@@ -12,16 +12,22 @@ INLINE_MAX = 90
 """Longer tables get lines of their own."""
 
 
-def to_toml(data: Mapping[str, Any]) -> str:
-    """Write a table as TOML, in the order of its keys; empty tables, empty lists and None are left out."""
-    return "\n".join(_lines(data, ())).strip() + "\n"
+def to_toml(data: Mapping[str, Any], *, keeps_empty: bool = False) -> str:
+    """Write a table as TOML, in the order of its keys.
+
+    Empty tables, empty lists and None are left out; with `keeps_empty` they stay, so that what is written
+    reads back as it was. Raises TypeError for what TOML does not have.
+    """
+    whole = data if keeps_empty else _kept(data)
+    return "\n".join(_lines(whole, ())).strip() + "\n"
 
 
 def _lines(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
     """Write the values of a table, then the tables in it, each under its heading."""
-    kept = _kept(table)
-    values = {key: value for key, value in kept.items() if not isinstance(value, Mapping) or _is_small(value)}
-    tables = {key: value for key, value in kept.items() if key not in values}
+    values = {
+        key: value for key, value in table.items() if not isinstance(value, Mapping) or _is_small(value)
+    }
+    tables = {key: value for key, value in table.items() if key not in values}
     if path and (values or not tables):
         yield f"\n[{'.'.join(map(_key, path))}]"
     for key, value in values.items():
@@ -30,8 +36,11 @@ def _lines(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
         yield from _lines(value, (*path, key))
 
 
-def _kept(table: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in table.items() if value is not None and value not in ({}, [], ())}
+def _kept(value: Any) -> Any:
+    """Leave out what is empty, in the tables of tables and lists too."""
+    if isinstance(value, Mapping):
+        return {key: _kept(one) for key, one in value.items() if one is not None and one not in ({}, [], ())}
+    return [_kept(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _line(key: str, value: Any) -> str:
@@ -55,7 +64,7 @@ def _key(key: str) -> str:
 
 def _value(value: Any) -> str:
     if isinstance(value, Mapping):
-        inside = ", ".join(f"{_key(key)} = {_value(one)}" for key, one in _kept(value).items())
+        inside = ", ".join(f"{_key(key)} = {_value(one)}" for key, one in value.items())
         return f"{{ {inside} }}" if inside else "{}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_value, value))}]"

@@ -13,7 +13,8 @@ from billing.lint.curve import is_free
 from billing.lint.purchase import MONTHS, SEATS, Order, Use, cost, has_seats, uses
 from billing.money import ZERO
 from billing.price import CATALOG
-from billing.price_book import Plan, PriceBook
+from billing.plan import Plan
+from billing.price_book import PriceBook
 from billing.rule import Entitlement, Limit
 
 DAYS = 30

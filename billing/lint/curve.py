@@ -7,7 +7,7 @@ stretch with very many, some are looked at and the first crossing is then found 
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
 from functools import cached_property
 from typing import NamedTuple
@@ -128,6 +128,17 @@ class Curve:
         """A quantity beyond every edge and a few packages."""
         size = max((start + 4 * size for start, size in self.steps), default=ZERO)
         return 2 * max((ONE, *self.edges)) + size
+
+
+def horizon(curves: Sequence[Curve]) -> Decimal:
+    """Return a quantity beyond which no two curves cross: past their edges, and where their ends meet."""
+    far = max(curve.far for curve in curves)
+    ends = [far]
+    for one, other in itertools.combinations(curves, 2):
+        if one.slope != other.slope:
+            apart = (one.at(far) - other.at(far)) / (other.slope - one.slope)
+            ends.append(far + max(ZERO, apart))
+    return (2 * max(ends)).to_integral_value(ROUND_CEILING)
 
 
 def after(quantity: Decimal, *, whole: bool) -> Decimal:

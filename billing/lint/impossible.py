@@ -40,10 +40,10 @@ def impossible(book: PriceBook, day: date | None) -> Iterator[Finding]:
 
 def rules(book: PriceBook) -> Iterator[Rule]:
     """Yield every place of a book where values of a meter's dimensions are picked."""
-    for plan, key, price in book.usage_prices():
-        assert price.meter is not None
-        yield Rule(f"plans.{plan}.prices.{key}", price.meter, price.where)
     for plan_key, plan in book.plans.items():
+        for key, price in plan.prices.items():
+            if price.meter is not None:
+                yield Rule(f"plans.{plan_key}.prices.{key}", price.meter, price.where)
         for key, limit in plan.limits.items():
             yield Rule(f"plans.{plan_key}.limits.{key}", limit.meter, limit.where)
     for key, entitlement in book.entitlements.items():

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from billing.lint.content import Pair, by_day, content, pairs
-from billing.lint.curve import Curve, cheaper_from, never_cheaper, points
+from billing.lint.curve import Curve, cheaper_from, horizon, never_cheaper, points
 from billing.lint.finding import Finding, Purchase, figure
 from billing.lint.purchase import MONTHS, SEATS, Order, Use, cost, has_seats, is_monthly, of_plan, unit_of
 from billing.lint.tariff import Terms, curve, top_of, varied
@@ -86,7 +86,7 @@ class Menu:
         lower, higher = (self.curve(key, "month", name) for key in (pair.lower, pair.higher))
         if high is not None:
             return high if lower.at(high) > higher.at(high) else None
-        return cheaper_from(lower, higher, low, max(lower.far, higher.far, low + 1))
+        return cheaper_from(lower, higher, low, low + horizon([lower, higher]))
 
 
 def dominated(menu: Menu) -> Iterator[Finding]:
@@ -136,10 +136,7 @@ def cheaper_upgrades(menu: Menu) -> Iterator[Finding]:
         for billing in menu.billings(lower):
             for name in menu.book_names(lower):
                 crossings = [found for pair in found for found in _crossings_of(menu, pair, billing, name)]
-                for is_promise in (False, True):
-                    some = [crossing for crossing in crossings if crossing.is_promise == is_promise]
-                    if some:
-                        yield _cheaper(menu, min(some, key=lambda crossing: crossing.start))
+                yield from (_cheaper(menu, crossing) for crossing in _first(crossings))
 
 
 class Crossing(NamedTuple):
@@ -156,6 +153,19 @@ class Crossing(NamedTuple):
     is_promise: bool
 
 
+def _first(crossings: list[Crossing]) -> Iterator[Crossing]:
+    """Yield the first crossing, and the first by a promise where that comes before it."""
+    priced = [crossing for crossing in crossings if not crossing.is_promise]
+    promised = [crossing for crossing in crossings if crossing.is_promise]
+    start: Decimal | None = None
+    for found in (priced, promised):
+        if found:
+            first = min(found, key=lambda crossing: crossing.start)
+            if start is None or first.start < start:
+                yield first
+            start = first.start
+
+
 def _crossings_of(menu: Menu, pair: Pair, billing: str, name: Use | str) -> Iterator[Crossing]:
     if name not in menu.shared(pair):
         return
@@ -165,7 +175,7 @@ def _crossings_of(menu: Menu, pair: Pair, billing: str, name: Use | str) -> Iter
     plan = menu.book.plans[pair.higher]
     if top is None and (name != SEATS or plan.commitment is None):
         return  # nothing says that the lower plan is meant for so much: that is what a menu of plans is for
-    high = top if top is not None else max(lower.far, higher.far) * 100
+    high = top if top is not None else low + horizon([lower, higher])
     as_promised = [higher, Curve(lambda _: higher.at(low))] if name in plan.unlimited else [higher]
     for number, curve_of_higher in enumerate(as_promised):
         if high > low and lower.at(low) < curve_of_higher.at(low):
@@ -219,7 +229,7 @@ def _never_cheapest(menu: Menu, key: str, name: Use, found: list[Pair]) -> Itera
     own = menu.curve(key, "month", name)
     others = [menu.curve(pair.higher, "month", name) for pair in found]
     most = found[0].less.most[name]
-    high = max(own.far, *(other.far for other in others)) if most is None else most
+    high = horizon([own, *others]) if most is None else most
     if most is None and own.slope <= min(other.slope for other in others):
         return
     at = sorted({point for other in others for point in points(own, other, ZERO, high)})

@@ -36,7 +36,7 @@ SETTINGS = Orders
 def spawn(world: World, settings: Orders) -> None:
     """Let those who hold the plans order."""
     counter = Counter(world, settings)
-    world.start(counter.agent, counter.open())
+    world.start(counter.agent, counter.serve())
 
 
 class Counter:
@@ -49,7 +49,7 @@ class Counter:
         self.roster = Roster(world)
         self._agents: dict[str, Agent] = {}
 
-    def open(self) -> Story:
+    def serve(self) -> Story:
         """Ask every month who orders something, and on which day."""
         for month in range(self.world.scenario.months):
             if self.world.month_start(month) > self.world.today:

@@ -25,7 +25,7 @@ def spawn(world: World, settings: Marketplace) -> None:
     story = arrive(world, office, settings.sellers.joins, partial(welcome, world, settings, shelves))
     world.start(office, story)
     mall = Mall(world, settings, shelves)
-    world.start(mall.agent, mall.open())
+    world.start(mall.agent, mall.trade())
 
 
 def welcome(world: World, settings: Marketplace, shelves: dict[str, Shelf], name: str) -> None:
@@ -45,7 +45,7 @@ class Mall:
         self.roster = Roster(world)
         self._shoppers: dict[str, Shopper | None] = {}
 
-    def open(self) -> Story:
+    def trade(self) -> Story:
         """Send those customers who buy at all to the marketplace, each on its own day of every month."""
         for month in range(self.world.scenario.months):
             if self.world.month_start(month) > self.world.today:

@@ -4,11 +4,12 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from analytics import plan_file
 from billing.ledger import connect
 from metering.document import Problems, read, validate
 from simulator import manifest, run, summary, tables
+from simulator.expectation import Year, expected
 from simulator.publication import find
 from simulator.scenario import Scenario
 from simulator.values import to_json
@@ -48,10 +49,12 @@ def replay(name: str, *, prices: Path, out: Path, as_json: bool) -> int:
     return 0
 
 
-def _targets(out: Path) -> Sequence[Any]:
-    """Return the targets of the scenario that was lived, if the run still has one."""
-    path = out / manifest.SCENARIO
+def _targets(out: Path) -> Sequence[Year]:
+    """Return the targets of the plan or scenario that was lived, if the run still has one."""
+    path, plan = out / manifest.SCENARIO, out / manifest.PLAN
     try:
+        if plan.exists():
+            return expected(plan_file.load(plan), str(plan))
         return validate(Scenario, read(path), str(path)).targets
     except Problems:
         return ()

@@ -11,12 +11,12 @@ from types import FrameType
 from billing.ledger import connect
 from metering.document import Problem, Problems
 from simulator import scenario, summary, tables
+from simulator.expectation import Year, expected
 from simulator.manifest import LEDGER
 from simulator.plan import file as plan_file
 from simulator.progress import Progress
 from simulator.publication import RUNS, check_name
 from simulator.run import Finished, Stopped, follow, simulate
-from simulator.scenario import Year
 from simulator.values import to_json
 
 INTERRUPTED = 130
@@ -49,8 +49,8 @@ def run(
     except Stopped as stopped:
         _say_stopped(stopped, place, count)
         return INTERRUPTED
-    expected = loaded.scenario.targets
-    _say_finished(finished, expected, title, seconds=progress.seconds(), as_json=as_json)
+    targets = loaded.scenario.targets
+    _say_finished(finished, targets, title, seconds=progress.seconds(), as_json=as_json)
     return 0
 
 
@@ -66,7 +66,7 @@ def _follow(path: Path, *, out: Path | None, overrides: Mapping[str, str], as_js
         finished = follow(loaded, place, overrides=overrides)
     count, first = finished.manifest["months"]["count"], finished.manifest["months"]["first"]
     title = f"{loaded.plan.name}, as planned: {count} months from {first}"
-    _say_finished(finished, (), title, seconds=time.monotonic() - began, as_json=as_json)
+    _say_finished(finished, expected(loaded.plan), title, seconds=time.monotonic() - began, as_json=as_json)
     return 0
 
 
@@ -140,11 +140,11 @@ def _say_stopped(stopped: Stopped, out: Path, count: int) -> None:
 
 
 def _say_finished(
-    finished: Finished, expected: Sequence[Year], title: str, *, seconds: float, as_json: bool
+    finished: Finished, targets: Sequence[Year], title: str, *, seconds: float, as_json: bool
 ) -> None:
     with connect(finished.out / LEDGER) as ledger:
         currency = finished.manifest["price_book"]["currency"]
-        figures = summary.summarise(ledger, currency, expected)
+        figures = summary.summarise(ledger, currency, targets)
     if as_json:
         told = {
             "run": str(finished.out),

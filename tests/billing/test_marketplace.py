@@ -206,7 +206,7 @@ def test_a_principals_revenue_is_the_whole_sale(tmp_path: Path) -> None:
 def earned(tables: Tables, account: str) -> Decimal:
     """Return the revenue of an account."""
     of = (pl.col("ledger_account") == "revenue") & (pl.col("account") == account)
-    return -Decimal(tables["postings"].filter(of)["amount"].sum())
+    return -total(tables["postings"].filter(of))
 
 
 def test_a_payout_of_several_streams_is_taken_off_each(tmp_path: Path) -> None:
@@ -239,7 +239,9 @@ def test_metrics_take_a_share_off_once(
     streams, plans = monthly_by(con, "stream"), monthly_by(con, "plan")
 
     assert whole == (month["revenue"], month["payouts"], month["net_revenue"])
-    assert [("marketplace", of_stream)] == streams.filter(pl.col("revenue") != 0)["stream", "revenue"].rows()
+    assert [("marketplace", of_stream)] == streams.filter(pl.col("revenue") != 0).select(
+        "stream", "revenue"
+    ).rows()
     assert of_plan == plans.filter(pl.col("plan") == "catalog")["revenue"].item()
 
 
@@ -269,18 +271,24 @@ def test_what_is_sold_is_what_is_paid_out_and_what_remains(tmp_path: Path, seed:
     assert net["payouts"].drop("revenue").equals(gross["payouts"].drop("revenue"))
     assert set() == set(gross["payouts"]["revenue"]) - {"gross"}
     for stream in ("models", "marketplace", "training"):
-        lines = net["invoice_lines"].filter(pl.col("stream") == stream)["amount"].sum()
-        of = (pl.col("ledger_account") == "revenue") & (pl.col("stream") == stream)
-        paid = net["postings"].filter(of, pl.col("entry").str.starts_with("PAY-"))["amount"].sum()
-        assert lines == -net["postings"].filter(of)["amount"].sum() + paid
+        of = pl.col("stream") == stream
+        lines = total(net["invoice_lines"].filter(of))
+        posted_here = net["postings"].filter(of, pl.col("ledger_account") == "revenue")
+        paid = total(posted_here.filter(pl.col("entry").str.starts_with("PAY-")))
+        assert lines == paid - total(posted_here)
         assert (paid > 0) == (stream != "training")
-    assert taken["amount"].sum() == revenue(gross) - revenue(net)
-    assert taken["basis"].sum() == sales.filter(pl.col("stream") != "training")["amount"].sum()
+    assert total(taken) == revenue(gross) - revenue(net)
+    assert total(taken, "basis") == total(sales.filter(pl.col("stream") != "training"))
+
+
+def total(frame: pl.DataFrame, name: str = "amount") -> Decimal:
+    """Add up a column."""
+    return Decimal(frame[name].sum())
 
 
 def revenue(tables: Tables) -> Decimal:
     """Return all revenue."""
-    return -Decimal(tables["postings"].filter(pl.col("ledger_account") == "revenue")["amount"].sum())
+    return -total(tables["postings"].filter(pl.col("ledger_account") == "revenue"))
 
 
 def test_months_one_by_one_pay_the_same(tmp_path: Path) -> None:

@@ -21,7 +21,6 @@ from metering.period import Period
 from tests.ledgers import Tables, book, engine, record, rows, run_of
 from tests.stories import BOOK, FIRST, MONTHS, told
 
-
 ENDLESS = {"subscription_phases": {"ends_on"}, "grants": {"expires_on", "quantity"}}
 """What has no value where there is no end."""
 

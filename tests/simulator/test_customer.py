@@ -305,3 +305,31 @@ def test_another_product_is_another_subscription() -> None:
 
     assert len(hosting) > 20
     assert all(fact.data.subscription == f"{fact.subject}-host" for fact in hosting)
+
+
+def test_companies_that_come_later_are_larger() -> None:
+    """With 50 % more a year, those of the second January start with half as many seats again."""
+    seats = {"low": 20, "high": 20, "larger": 0.5, "joins": 0, "leaves": 0}
+    story = live(("smb", habits(main__seats=seats, main__plans=["max"], demand=demand(20.0))), last=14)
+    started = [(fact.occurred_at, fact.data.seats) for fact in story.facts_of(SubscriptionStarted)]
+
+    assert {20} == {count for at, count in started if (at.year, at.month) == (2026, 1)}
+    assert {30} == {count for at, count in started if (at.year, at.month) == (2027, 1)}
+
+
+def test_a_product_is_added_from_the_month_on_in_which_it_is_sold() -> None:
+    """Hosting is sold from the seventh month on: nobody has it before, many soon after."""
+    story = live(
+        (
+            "smb",
+            habits(
+                hosting__plans=["host"], hosting__attaches=0.5, hosting__sold_from=6, demand=demand(0.0, 40)
+            ),
+        )
+    )
+    added = [
+        fact.occurred_at.month for fact in story.facts_of(SubscriptionStarted) if fact.data.plan == "host"
+    ]
+
+    assert len(added) > 30
+    assert min(added) == 7

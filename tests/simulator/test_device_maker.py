@@ -1,6 +1,6 @@
 """Device makers: they sign, design in, pilot, and ship along an S-curve."""
 
-from datetime import date
+from datetime import date, timedelta
 from itertools import accumulate
 from statistics import mean
 
@@ -14,9 +14,10 @@ from metering.event import (
     PlanChanged,
     SubscriptionCancelled,
     SubscriptionStarted,
+    UsageRecorded,
 )
 from simulator.agents import device_maker
-from simulator.agents.device_maker import DeviceMakers, Maker, adopted
+from simulator.agents.device_maker import DeviceMakers, Maker, Served, adopted
 from simulator.world import World
 from tests.simulator.stage import EMPTY, Stage, lived, of, of_year, told
 
@@ -160,3 +161,26 @@ def test_settings_name_plans_that_the_price_book_has() -> None:
     problems = list(ONE.model_copy(update={"upgrades": {"oem-growth": 1}}).keys(EMPTY))
 
     assert ["plan", "upgrades.oem-growth"] == [problem.place for problem in problems]
+
+
+def test_a_maker_reports_every_month_how_many_customers_are_to_be_supported() -> None:
+    """A level: a share of all units that it has reported so far, on the last day of each month."""
+    served = ONE.model_copy(update={"market": 1_000, "served": Served(meter="customers", share=0.5)})
+    shipped, levels = 0, list[int]()
+    for fact in makers(served, months=60):
+        if isinstance(fact.data, DevicesShipped):
+            shipped += fact.data.devices
+        if isinstance(fact.data, UsageRecorded):
+            assert (fact.subject, fact.data.meter) == ("oem-y1-01-license", "customers")
+            assert (fact.occurred_at + timedelta(days=1)).day == 1
+            assert abs(int(fact.data.quantity) - shipped / 2) <= 0.5 + shipped * 0.2
+            levels.append(int(fact.data.quantity))
+    assert levels == sorted(levels)
+    assert len(levels) > 30
+
+
+def test_the_price_book_must_have_the_level() -> None:
+    """A meter that it lacks is a problem."""
+    served = ONE.model_copy(update={"served": Served(meter="customers")})
+
+    assert ["plan", "served.meter"] == [problem.place for problem in served.keys(EMPTY)]

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from metering.document import parse
-from simulator.extension import Layers, extends, to_toml
+from simulator.extension import Layers, extends
 from simulator.scenario import load
+from simulator.toml import to_toml
 from tests.simulator.test_scenario import customers, problems, write
 
 MARKET = """
@@ -55,7 +56,7 @@ def test_a_third_file_may_extend_the_second(tmp_path: Path) -> None:
     path = tmp_path / "far" / "worse.toml"
     path.write_text('extends = "../market.toml"\n[agents.customers.small]\nchurn = 0.5', "utf-8")
 
-    scenario, _, _, prices, _ = load(path)
+    scenario, _, _, prices, *_ = load(path)
     assert (scenario.name, customers(scenario)["small"].churn) == ("shop-market", 0.5)
     assert prices.resolve() == tmp_path / "prices.toml"
 
@@ -133,20 +134,20 @@ def test_a_file_alone_is_kept_as_it_is(tmp_path: Path) -> None:
     [
         {},
         {"a": 1, "b": Decimal("0.10"), "c": True, "d": date(2026, 1, 31), "e": 'say "\\n"\n\t\x7f é'},
-        {"a": {"b": {"c": [1, 2], "d": {}}}, "z": []},
+        {"a": {"b": {"c": [1, 2], "d": {}}}, "e": {"f": {}}, "z": []},
         {"direct_sales/enterprise": Decimal(1), "t": {"a b": {"é": "x"}}},
         {"costs": [{"people": [1, 2], "shares": {"/": Decimal("0.5"), "x/": 1}}, {}]},
     ],
 )
 def test_what_is_written_is_read_back(data: dict[str, Any]) -> None:
     """Writing TOML and reading it gives the same data."""
-    assert parse(to_toml(data, "A title"), "it") == data
+    assert parse(to_toml(data, keeps_empty=True), "it") == data
 
 
 def test_what_toml_does_not_have_is_refused() -> None:
     """Nothing is written that could not be read."""
-    with pytest.raises(TypeError, match="TOML has no None"):
-        to_toml({"a": None}, "A title")
+    with pytest.raises(TypeError, match="None has no place in TOML"):
+        to_toml({"a": None}, keeps_empty=True)
 
 
 def test_what_extends_another_file_says_so_before_its_tables(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from pydantic import ValidationError
 from billing.price_book import loads
 from metering.event import (
     AccountSignedUp,
+    AddOnBought,
+    AddOnDropped,
     DealReferred,
     Event,
     OrderPlaced,
@@ -20,8 +22,9 @@ from metering.event import (
     SubscriptionCancelled,
     SubscriptionStarted,
 )
+from metering.period import add_months
 from simulator.agents import partner
-from simulator.agents.partner import Partners, Programme, Sales
+from simulator.agents.partner import Help, Partners, Programme, Sales
 from simulator.world import Story, World
 from tests.simulator.stage import EMPTY, Stage, lived, of
 
@@ -245,3 +248,20 @@ def test_programmes_name_what_the_price_book_has() -> None:
         (problem.place, problem.remedy) for problem in settings.keys(book)
     ]
     assert 3 == len(list(settings.keys(EMPTY)))
+
+
+def test_some_partners_have_an_add_on_for_their_first_months() -> None:
+    """Half of them take an engineer for six months, from the day they join on, unless they leave before."""
+    helped = SHARE.model_copy(update={"joins": (60, 0), "add_ons": {"engineer": Help(share=0.5, months=6)}})
+    facts = history(bring(("share", helped)), months=24)
+    bought = {fact.subject: fact.occurred_at.date() for fact in facts if isinstance(fact.data, AddOnBought)}
+    dropped = {fact.subject: fact.occurred_at.date() for fact in facts if isinstance(fact.data, AddOnDropped)}
+
+    assert 20 < len(bought) < 40
+    assert dropped == {account: add_months(day, 6) for account, day in bought.items()}
+
+
+def test_an_add_on_goes_with_a_subscription() -> None:
+    """A programme without a plan cannot have one."""
+    with pytest.raises(ValidationError, match="add_ons go with a subscription; name a plan"):
+        Programme(joins=(1,), add_ons={"engineer": Help(share=1.0)})

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from simulator.quote import SEATS, Quotes
+from billing.price_book import loads
+from simulator.quote import SEATS, Quotes, Stop
 from tests.fixtures.books import YEAR_1, YEAR_3, book
 
 DBGPT, GGML = Quotes(book("dbgpt")), Quotes(book("ggml"))
@@ -54,3 +55,36 @@ def test_seats_have_a_limit_where_the_plan_has_one() -> None:
     """A community account is for one (D:103); Professional is not limited as the book reads it."""
     assert DBGPT.limit("community", SEATS, YEAR_1) == 1
     assert DBGPT.limit("professional", SEATS, YEAR_1) is None
+
+
+def test_a_limit_stops_the_service_unless_what_is_above_is_billed() -> None:
+    """Community stops (D:100), on each day at 10 queries (D:106); pay as you go steps up (D:248)."""
+    assert DBGPT.stop("community", "api_calls", YEAR_1) == Stop(1_000)
+    assert DBGPT.stop("community", "text_to_sql", YEAR_1) == Stop(10, is_daily=True)
+    assert DBGPT.limit("community", "text_to_sql", YEAR_1) == 300
+    assert DBGPT.stop("payg-starter", "api_calls", YEAR_1) is None
+    assert DBGPT.limit("payg-starter", "api_calls", YEAR_1) == 100_000
+    assert (
+        DBGPT.stop("payg-scale", "api_calls", YEAR_1)
+        is DBGPT.limit("payg-scale", "api_calls", YEAR_1)
+        is None
+    )
+
+
+def test_a_limit_for_each_seat_grows_with_the_seats() -> None:
+    """20 queries a day and seat are 100 for five; a month has thirty days."""
+    quotes = Quotes(
+        loads(
+            """
+            name = "Shop"
+            [meters.queries]
+            [plans.team]
+            name = "Team"
+            stream = "s"
+            limits.queries = { meter = "queries", quantity = 20, window = "day", per = "seat" }
+            prices.queries = { meter = "queries", unit_price = 0 }
+            """
+        )
+    )
+    assert quotes.stop("team", "queries", YEAR_1, seats=5) == Stop(100, is_daily=True)
+    assert quotes.limit("team", "queries", YEAR_1, seats=5) == 3_000

@@ -75,7 +75,7 @@ def problems(name: str | Path, overrides: dict[str, str] | None = None) -> list[
 
 def test_a_scenario_is_read_with_its_price_book(tmp_path: Path) -> None:
     """Settings reach the models of their agents; what is not named has its default; decimals stay exact."""
-    scenario, book, path, prices, _ = load(write(tmp_path))
+    scenario, book, path, prices, *_ = load(write(tmp_path))
 
     small = customers(scenario)["small"]
     assert (small.churn, small.demand.at_start, small.products["main"].uses["calls"].sigma) == (0.1, 0, 1.2)
@@ -203,7 +203,7 @@ def test_a_value_can_be_set_by_its_path(tmp_path: Path) -> None:
         ("agents.customers.small.chrun", "no key 'chrun'; did you mean 'churn'?"),
         ("agents.customers.small.churn.rate", "no key 'rate'"),
         ("month", "no key 'month'; did you mean 'months'?"),
-        ("", "no key ''; known: agents, months, name, prices, seed"),
+        ("", "no key ''; known: agents, months, name, plan, prices"),
     ],
 )  # fmt: skip
 def test_a_path_that_leads_nowhere_is_refused(tmp_path: Path, path: str, said: str) -> None:

@@ -4,7 +4,8 @@ import hashlib
 import os
 import subprocess
 import sys
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from itertools import accumulate
 
 import polars as pl
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from metering.log import USAGE_SCHEMA
 from metering.period import month_of
 from simulator.chance import Chance
+from simulator.quote import Stop
 from simulator.traffic import SWING, WEEKEND, Traffic
 
 STARTS_ON = date(2026, 1, 1)
@@ -170,3 +172,45 @@ def test_threads_change_nothing() -> None:
     )
 
     assert single.stdout.strip() == digest()
+
+
+def stopped(stop: Stop | None, *, is_level: bool = False) -> list[int]:
+    """Return what one flow with a mean of 100 a day comes to on each day of two months."""
+    whole = Traffic(STARTS_ON)
+    flow = whole.name("a", "calls", key=KEYS.stream("customer", "a").key("calls"), is_level=is_level)
+    whole.set(flow, mean=100.0, day=0, stop=stop)
+    usage = pl.concat([whole.draw(0, 31), whole.draw(31, 59)])
+    days = dict(zip(usage["id"], usage["quantity"], strict=True))
+    return [int(days.get(f"{STARTS_ON + timedelta(days=day)}", 0)) for day in range(59)]
+
+
+def test_a_stop_refuses_what_is_above_it_in_a_month() -> None:
+    """Use is the same up to the stop, and nothing after it until the month is over."""
+    free, held = stopped(None), stopped(Stop(1_000))
+
+    for first, last in ((0, 31), (31, 59)):
+        reached = [min(1_000, total) for total in accumulate(free[first:last])]
+        assert list(accumulate(held[first:last])) == reached
+    assert 1_000 == sum(held[:31]) == sum(held[31:]) < sum(free[:31])
+
+
+def test_a_stop_of_a_day_cuts_each_day() -> None:
+    """Days below it stay what they are."""
+    assert stopped(Stop(90, is_daily=True)) == [min(90, day) for day in stopped(None)]
+
+
+def test_a_level_is_held_at_its_stop() -> None:
+    """A level is not added up: each reading is cut."""
+    assert stopped(Stop(99), is_level=True) == [min(99, day) for day in stopped(None, is_level=True)]
+
+
+def test_a_stop_of_one_plan_is_not_that_of_the_next() -> None:
+    """Who moves to a larger plan within a month may use all that the larger plan serves."""
+    whole = Traffic(STARTS_ON)
+    flow = whole.name("a", "calls", key=KEYS.stream("customer", "a").key("calls"))
+    whole.set(flow, mean=100.0, day=0, stop=Stop(300))
+    whole.set(flow, mean=100.0, day=20, stop=Stop(500))
+    usage = whole.draw(0, 31)
+    early = usage.filter(pl.col("occurred_at") < datetime.fromisoformat("2026-01-21T00:00"))
+
+    assert (early["quantity"].sum(), usage["quantity"].sum()) == (300, 800)

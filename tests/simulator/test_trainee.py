@@ -293,3 +293,22 @@ def test_the_price_book_must_sell_what_trainees_buy() -> None:
     [problem] = mistaken.keys(book)
     assert "did you mean 'fundamentals'?" == problem.remedy
     assert 4 == len(list(SCHOOL.keys(EMPTY)))
+
+
+def test_some_of_the_certified_take_the_course_for_them() -> None:
+    """Half of those who pass enrol in the advanced course, after their certificate and alone."""
+    exam = Exam(
+        experienced=(200.0, 0.0),
+        retakes=0.0,
+        renews=0.0,
+        attends=CrossSale(course="advanced", format="virtual", share=0.5, days=60),
+    )
+    advanced = Course(formats={"virtual": Offer(parties=(0.0,))})
+    facts = school(Trainees(courses={"advanced": advanced}, exams={"developer": exam}), months=24)
+    passed = {f.subject: f.occurred_at for f in facts if isinstance(f.data, ExamSat) and f.data.passed}
+    enrolled = {f.subject: f.occurred_at for f in facts if isinstance(f.data, CourseEnrolled)}
+
+    assert len(enrolled) / len(passed) == pytest.approx(0.5, abs=0.12)
+    assert all(passed[account] < at for account, at in enrolled.items())
+    with pytest.raises(ValidationError, match="developer: no course 'advanced'"):
+        Trainees(courses={}, exams={"developer": exam})

@@ -44,7 +44,8 @@ CASES = {
     ),
     "a seat cheaper than the calls that come with it": Case(
         {"": """
-            meters.jobs = { aggregation = "count" }
+            [meters.jobs]
+            aggregation = "count"
             [plans.team]
             name = "Team"
             stream = "team"
@@ -71,7 +72,7 @@ CASES = {
             prices.base = { per = "subscription", unit_price = 10 }
             prices.messages = { meter = "messages", unit_price = 0.11 }
         """},
-        "dominated", "warning", "plans.tiny", ("10.01", "10"),
+        "dominated", "warning", "plans.tiny", ("10.11", "10.10"),
     ),
     "a plan between two that are both cheaper somewhere": Case(
         {'prices.base = { per = "subscription", unit_price = 30 }':
@@ -101,10 +102,11 @@ CASES = {
             prices.calls = { meter = "calls", allowance = 10_000, unit_price = 0.005 }
             limits.calls = { meter = "calls", quantity = 12_000 }
         """},
-        "overage-inversion", "warning", "plans.hybrid", ("30", "22"),
+        "overage-inversion", "warning", "plans.hybrid", ("25", "21"),
     ),
     "growth without an end": Case(
-        {'limits.calls = { meter = "calls", quantity = 30_000 }': ""},
+        {'limits.calls = { meter = "calls", quantity = 30_000 }': "",
+         'limits.calls = { meter = "calls", quantity = 1_000_000 }': ""},
         "growth", "warning", "plans.pro", ("110", "45"),
     ),
     "a plan cheaper than what it includes": Case(
@@ -154,8 +156,8 @@ CASES = {
         "tier", "warning", "plans.catalog.prices.course", ("11300", "6500"),
     ),
     "a year dearer than its months": Case(
-        {"annual = { unit_price = 200 }": "annual = { unit_price = 241 }"},
-        "discount", "error", "plans.pro.prices.seats.annual", ("241", "240"),
+        {"annual = { unit_price = 150 }": "annual = { unit_price = 181 }"},
+        "discount", "error", "add_ons.connector.price.annual", ("181", "180"),
     ),
     "a year as dear as its months": Case(
         {"annual = { unit_price = 150 }": "annual = { unit_price = 180 }"},
@@ -190,7 +192,7 @@ CASES = {
     ),
     "an allowance that nothing ends": Case(
         {"": """
-            meters.jobs = {}
+            [meters.jobs]
             [plans.jobs]
             name = "Jobs"
             stream = "jobs"
@@ -200,8 +202,13 @@ CASES = {
     ),
     "a refund of what costs nothing": Case(
         {'prices = ["project"]\nshare': 'prices = ["gift"]\nshare',
-         "": 'plans.catalog.prices.gift = { meter = "stages", where = { offering = "gift" },'
-             ' group_by = ["project"], unit_price = 0 }'},
+         "": """
+            [plans.catalog.prices.gift]
+            meter = "stages"
+            where = { offering = "gift" }
+            group_by = ["project"]
+            unit_price = 0
+        """},
         "free-anyway", "warning", "refunds.quality.prices",
     ),
     "a right to what is free": Case(
@@ -217,7 +224,7 @@ CASES = {
         """},
         "free-anyway", "warning", "entitlements.test",
     ),
-    "a meter that nothing uses": Case({"": "meters.jobs = {}"}, "unused", "warning", "meters.jobs"),
+    "a meter that nothing uses": Case({"": "[meters.jobs]"}, "unused", "warning", "meters.jobs"),
     "an add-on of no plan": Case(
         {'plans = ["pro", "business"]': "plans = []"}, "unused", "warning", "add_ons.connector.plans",
     ),
@@ -273,4 +280,6 @@ def test_a_proof_can_be_quoted(name: str) -> None:
 
 def test_every_rule_has_a_defect_here() -> None:
     """No rule is left without a book that it finds something in."""
-    assert set(RULES) == {case.rule for case in CASES.values()}
+    of_runs = {"untriggered", "unpriced"}
+
+    assert set(RULES) - of_runs == {case.rule for case in CASES.values()}
