@@ -96,10 +96,8 @@ class _Reader:
     def periods(self, name: str, figure: Figure) -> list[str]:
         """Return the periods in which a figure is printed, or is measured and can be worked out."""
         found = list(figure.printed)
-        if figure.ledger is not None:
-            for period in self.plan.periods:
-                if period not in found and self._is_driven(name, period):
-                    found.append(period)
+        if figure.ledger is not None and not found:
+            found += [period for period in self.plan.periods if self._is_driven(name, period)]
         return found
 
     def _is_driven(self, name: str, period: str) -> bool:
@@ -107,7 +105,7 @@ class _Reader:
             self.worked.number(name, period)
         except Problems:
             return False
-        return not self.plan.figures[name].printed
+        return True
 
     def rows(self, at: At, why: str) -> Iterator[Row]:
         """Yield the row of a printed figure."""

@@ -110,7 +110,7 @@ def bill_measured(
     only with `keep_free`.
     """
     days = empty(DAY_SCHEMA) if days is None else days
-    given = entitlement.Given((), (), carried.entitled.seen) if given is None else given
+    given = entitlement.Given(carried.entitled.open, (), carried.entitled.seen) if given is None else given
     subscriptions = carried.subscriptions
     phases = subscriptions.frame(since=periods[0].starts_on)
     parts = slices(phases, periods)

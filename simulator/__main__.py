@@ -224,10 +224,10 @@ def verify(*, name: Run, as_json: Json = False) -> int:
 @app.command(epilog=_example("saasim schema price-book > price-book.schema.json"))
 def schema(
     *,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="price-book or scenario.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="price-book, scenario or plan.")],
     as_json: Json = False,
 ) -> int:
-    """Print the JSON Schema of a price book or a scenario, for editors."""
+    """Print the JSON Schema of a price book, a scenario or a plan, for editors."""
     from simulator.commands.schema import schema
 
     return schema(name)

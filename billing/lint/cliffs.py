@@ -11,8 +11,8 @@ from billing.lint.curve import FINEST, ONE, Piece, clamped, pieces
 from billing.lint.finding import Finding, Purchase, figure
 from billing.lint.purchase import Order, of_plan, of_rate, uses
 from billing.money import ZERO
-from billing.price import CATALOG, Price, Rate
 from billing.plan import Plan
+from billing.price import CATALOG, Price, Rate
 from billing.price_book import PriceBook
 from billing.pricing import amount
 from billing.rule import Agreement

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from billing.lint.curve import is_free
 from billing.lint.purchase import MONTHS, SEATS, Order, Use, cost, has_seats, uses
 from billing.money import ZERO
-from billing.price import CATALOG
 from billing.plan import Plan
+from billing.price import CATALOG
 from billing.price_book import PriceBook
 from billing.rule import Entitlement, Limit
 
@@ -40,7 +40,8 @@ def content(book: PriceBook, key: str) -> Content:
     served = {uses(price) for price in plan.prices.values() if price.meter is not None}
     served |= {_limited(limit) for limit in plan.limits.values()}
     most: dict[Use | str, Decimal | None] = {use: _most(plan, use) for use in sorted(served)}
-    most[SEATS] = None if plan.seats.maximum is None else Decimal(plan.seats.maximum)
+    if has_seats(plan) or plan.seats.maximum is not None:
+        most[SEATS] = None if plan.seats.maximum is None else Decimal(plan.seats.maximum)
     included: dict[Use, Decimal | None] = {}
     for price in plan.prices.values():
         if price.meter is not None and is_free(price):
@@ -116,7 +117,12 @@ def _covers(more: Decimal | None, less: Decimal | None) -> bool:
 
 def serves(one: Content, other: Content) -> bool:
     """Tell whether `one` serves as much of everything that `other` serves."""
-    return all(name in one.most and _covers(one.most[name], most) for name, most in other.most.items())
+    return all(_serves(one, name) and _covers(one.most.get(name), most) for name, most in other.most.items())
+
+
+def _serves(one: Content, name: Use | str) -> bool:
+    """Tell whether a plan serves some usage; seats it serves where it does not count them, too."""
+    return name == SEATS or name in one.most
 
 
 def as_much(one: Content, other: Content) -> bool:
@@ -138,7 +144,7 @@ def serves_more(one: Content, other: Content) -> list[str]:
     found = [
         name if isinstance(name, str) else name.meter
         for name, most in other.most.items()
-        if most is not None and name in one.most and not _covers(most, one.most[name])
+        if most is not None and _serves(one, name) and not _covers(most, one.most.get(name))
     ]
     found += [
         use.meter

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from billing.lint.finding import Purchase, figure
 from billing.money import ZERO, round_money, times
-from billing.price import Price, Rate
 from billing.plan import Plan
+from billing.price import Price, Rate
 from billing.price_book import PriceBook
 from billing.pricing import amount, charge
 from metering.period import add_months

@@ -8,8 +8,8 @@ from billing.lint.bundles import overlap
 from billing.lint.curve import edges_of, is_free
 from billing.lint.finding import Finding, figure
 from billing.lint.purchase import SEATS, Order, of_plan, uses
-from billing.price import CATALOG, Price, Rate
 from billing.plan import Plan
+from billing.price import CATALOG, Price, Rate
 from billing.price_book import PriceBook
 from billing.pricing import amount
 from billing.rule import Scope

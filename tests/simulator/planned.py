@@ -1,8 +1,9 @@
 """Plans as companies, for tests: a plan's text is made into a company, billed, and asked."""
 
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from duckdb import DuckDBPyConnection
 
@@ -26,7 +27,8 @@ y2 = { starts_on = 2027-01-01, months = 12 }
 """The quarters of a year, and two years: the head of most plans in tests."""
 
 
-class Billed(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Billed:
     """A plan, the company made of it, and its ledger in memory."""
 
     plan: Plan

@@ -227,7 +227,7 @@ def test_a_quote_answers_line_by_line(
     assert ["121.73", "121.72", "121.72"] == amounts
 
 
-@pytest.mark.parametrize("name", ["price-book", "scenario"])
+@pytest.mark.parametrize("name", ["price-book", "scenario", "plan"])
 def test_a_schema_is_for_editors(capsys: pytest.CaptureFixture[str], name: str) -> None:
     """JSON Schema, with every key described by its model."""
     told = json.loads(said(capsys, "schema", name))
@@ -337,7 +337,7 @@ def test_it_runs_as_a_module_as_well() -> None:
     )
 
     assert 2 == done.returncode
-    assert "schema: there is no 'nothing'; known: price-book, scenario\n" == done.stderr
+    assert "schema: there is no 'nothing'; known: plan, price-book, scenario\n" == done.stderr
 
 
 def test_a_reader_that_leaves_early_is_no_error(there: Path) -> None:

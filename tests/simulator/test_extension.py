@@ -105,10 +105,9 @@ def test_a_mistake_of_the_lower_file_is_told_there(tmp_path: Path) -> None:
     base = tmp_path / "scenario.toml"
     base.write_text(base.read_text("utf-8").replace("share = 1", "share = -1"), "utf-8")
 
-    assert problems(path) == [
-        "scenario.toml: agents.customers.small.channels.web.share: should be greater than or equal to 0 (got '-1')",
-        "market.toml: agents.customers.small.churn: should be less than 1 (got '3')",
-    ]
+    lower, upper = problems(path)
+    assert lower.startswith("scenario.toml: agents.customers.small.channels.web.share: should be greater")
+    assert upper == "market.toml: agents.customers.small.churn: should be less than 1 (got '3')"
 
 
 def test_a_run_keeps_both_files_in_one(tmp_path: Path) -> None:

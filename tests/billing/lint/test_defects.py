@@ -86,7 +86,7 @@ CASES = {
     ),
     "more usage than the next plan is worth": Case(
         {'quantity = 8_000': 'quantity = 20_000'},
-        "cheaper-upgrade", "error", "plans.payg", ("20.01", "20"),
+        "cheaper-upgrade", "error", "plans.payg", ("21.01", "21"),
     ),
     "overage dearer in the higher plan": Case(
         {"unit_price = 0.80": "unit_price = 1.20"},
@@ -94,15 +94,20 @@ CASES = {
     ),
     "the same plan with another overage": Case(
         {"": """
+            [meters.jobs]
+            aggregation = "count"
+            [plans.blocks]
+            name = "Blocks"
+            stream = "jobs"
+            prices.base = { per = "subscription", unit_price = 10 }
+            prices.jobs = { meter = "jobs", allowance = 100, model = "package", package_size = 100, unit_price = 5 }
             [plans.hybrid]
-            name = "Pro, hybrid"
-            stream = "core"
-            seats = { maximum = 10 }
-            prices.seats = { per = "seat", unit_price = 20, annual = { unit_price = 200 } }
-            prices.calls = { meter = "calls", allowance = 10_000, unit_price = 0.005 }
-            limits.calls = { meter = "calls", quantity = 12_000 }
+            name = "Hybrid"
+            stream = "jobs"
+            prices.base = { per = "subscription", unit_price = 10 }
+            prices.jobs = { meter = "jobs", allowance = 100, unit_price = 0.25 }
         """},
-        "overage-inversion", "warning", "plans.hybrid", ("25", "21"),
+        "overage-inversion", "warning", "plans.hybrid", ("260", "60"),
     ),
     "growth without an end": Case(
         {'limits.calls = { meter = "calls", quantity = 30_000 }': "",
