@@ -149,7 +149,7 @@ class Measure(BaseModel):
             raise ValueError(message)
         known = _parts(self.measure)
         for part in PARTS:
-            if getattr(self, part) and (part not in known):
+            if getattr(self, part) and part not in known:
                 message = (
                     f"{self.measure!r} cannot be asked by {part}; it can by: {', '.join(known) or 'none'}"
                 )

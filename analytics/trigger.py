@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 
 from duckdb import DuckDBPyConnection
 
-from billing.price import CATALOG
 from billing.plan import Plan
+from billing.price import CATALOG
 from billing.price_book import PriceBook
 from billing.rule import Entitlement, Where
 from metering.document import did_you_mean

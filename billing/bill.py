@@ -194,8 +194,12 @@ def _unrated(
     unpriced: pl.DataFrame,
     book: PriceBook,
 ) -> pl.DataFrame:
-    """Say of each usage that is on no invoice why: no meter or subscription, a trial, a limit, no price."""
+    """Say of each usage that is on no invoice why: no meter or subscription, a trial, a limit, no price.
+
+    What only signals something to other rules (a missed guarantee, a passed exam) has no price by design.
+    """
     no_meter = ~pl.col("meter").is_in(list(book.meters))
+    unpriced = unpriced.filter(~pl.col("meter").is_in(book.signals()))
     columns = ["month", "subject", "meter", "reason", "quantity", "events"]
     rows = pl.concat(
         frame.with_columns(

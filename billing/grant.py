@@ -107,7 +107,7 @@ def _of_event(key: str, entitlement: Entitlement, row: dict[str, object]) -> Gra
         account=str(row["account"]),
         subscription=str(row["subscription"]),
         meter=entitlement.covers.meter,
-        granted_on=day,
+        granted_on=day + timedelta(entitlement.given_by.wait),
         due_on=ends_on,
         ends_on=ends_on,
         quantity=None if entitlement.quantity is None else times(quantity, entitlement.quantity),

@@ -59,6 +59,14 @@ class PriceBook(Record):
                 if price.meter is not None:
                     yield plan_key, price_key, price
 
+    def signals(self) -> list[str]:
+        """Return the meters that no price counts, but a refund or an entitlement goes by."""
+        givers = [one.given_by for one in self.entitlements.values()]
+        asked = {giver.meter for giver in givers} | {giver.after.meter for giver in givers if giver.after}
+        asked |= {refund.meter for refund in self.refunds.values()}
+        priced = {price.meter for _, _, price in self.usage_prices()}
+        return sorted(meter for meter in asked - priced if meter)
+
     def stream_of(self, plan: str, price: Price) -> str:
         """Return the revenue stream of a price of a plan."""
         return price.stream or self.plans[plan].stream

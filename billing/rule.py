@@ -67,14 +67,17 @@ class After(Scope):
 class Giver(Record):
     """What gives an entitlement: units of a meter that are counted (orders, passed exams), or a plan.
 
-    A unit of `meter` gives on the day of its event; `after` asks for something else before it, with the same
-    values of the dimensions in `same`. A subscription to one of `plans` gives on its first paid day and then
-    each month or contract year (`renews`), or never again; `per = "seat"` for each seat it has on that day.
+    A unit of `meter` gives on the day of its event, or from `wait` days later on (a certificate does not pay
+    for the exam that earns it), and its months count from the event; `after` asks for something else before
+    it, with the same values of the dimensions in `same`. A subscription to one of `plans` gives on its first
+    paid day and then each month or contract year (`renews`), or never again; `per = "seat"` for each seat it
+    has on that day.
     """
 
     meter: Key | None = None
     where: Where = {}
     after: After | None = None
+    wait: int = Field(0, ge=0, le=3660)
     plans: tuple[Key, ...] = ()
     per: Literal["subscription", "seat"] = "subscription"
     renews: Literal["month", "year", "never"] = "year"
@@ -84,8 +87,8 @@ class Giver(Record):
         if (self.meter is None) == (not self.plans):
             message = "needs exactly one of 'meter' and 'plans'; say what gives the entitlement"
             raise ValueError(message)
-        if self.meter is None and (self.where or self.after is not None):
-            message = "'where' and 'after' go with 'meter'; remove them or name a meter"
+        if self.meter is None and (self.where or self.after is not None or self.wait):
+            message = "'where', 'after' and 'wait' go with 'meter'; remove them or name a meter"
             raise ValueError(message)
         return self
 

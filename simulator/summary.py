@@ -13,6 +13,7 @@ from rich.text import Text
 
 from analytics import metrics, targets
 from analytics.figures import YEAR
+from simulator.manifest import PLAN
 from simulator.publication import RUNS
 from simulator.tables import plain_table, show_fitting
 from simulator.values import percent_text, short_money_text, sparkline, whole_money_text
@@ -189,9 +190,11 @@ def _amounts(one: Mapping[str, Any], measure: str, currency: str, write: Writer)
 def next_steps(out: Path) -> Sequence[tuple[str, str]]:
     """Return the commands that a user may type next, and what for."""
     name = out.name if out.parent == RUNS else str(out)
+    targets = [(f"saasim targets {name}", "hold it against its plan")] if (out / PLAN).exists() else []
     return (
         (f"saasim sql {name}", "ask the ledger"),
         (f"saasim metrics {name}", "see every month"),
+        *targets,
         (f"saasim verify {name}", "check every invariant"),
         (f"saasim replay {name} --prices FILE --out {RUNS}/what-if", "bill it at other prices"),
     )

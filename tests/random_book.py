@@ -166,6 +166,7 @@ class Book:
         giver: dict[str, Any] = {"meter": "orders", "where": {"item": "pack"}}
         if rng.random() < 0.3:
             giver = {"meter": "passes", "where": {"passed": "true"}}
+            giver["wait"] = rng.choice((0, 0, 1, 40))
             if rng.random() < 0.5:
                 giver["after"] = {"meter": "orders", "days": rng.choice((0, 30, 200))}
         elif rng.random() < 0.5:

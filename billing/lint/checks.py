@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
 
-from billing.lint import bundles, cliffs, discounts, impossible, overages, packs, plans, tiers, unused
+from billing.lint import bundles, cliffs, discounts, growth, impossible, overages, packs, plans, tiers, unused
 from billing.lint.finding import Finding, ordered
 from billing.lint.plans import Menu
 from billing.price import Price
@@ -46,7 +46,7 @@ MENU_CHECKS: tuple[MenuCheck, ...] = (
     plans.unreachable,
     plans.cheaper_upgrades,
     overages.inversions,
-    overages.growth,
+    growth.growth,
 )
 """What is found by comparing the plans of a day with each other."""
 

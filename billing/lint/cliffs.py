@@ -134,10 +134,11 @@ def cliffs(book: PriceBook, day: date | None) -> Iterator[Finding]:
             dear = of_rate(book, f"{sold.name}, {sold.unit}", sold.rate, less, sold.allowance)
             cheap = of_rate(book, f"{sold.name}, {sold.unit}", sold.rate, more, sold.allowance)
             if cheap.amount < dear.amount:
+                until = sold.allowance + cliff.until
+                further = f", and no less than all up to {figure(until)}" if until > more else ""
                 yield Finding(
                     "cliff", "error", sold.place, f"{figure(cliff.edge)}",
-                    f"{figure(less)} {sold.unit} cost more than {figure(more)}; everything up to"
-                    f" {figure(sold.allowance + cliff.until)} costs no more than they do",
+                    f"{figure(less)} {sold.unit} cost more than {figure(more)}{further}",
                     _MARGINAL, (dear, cheap),
                 )  # fmt: skip
 

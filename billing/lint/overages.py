@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
-from billing.lint.content import Pair, by_day
+from billing.lint.content import Pair
 from billing.lint.curve import slope_of
 from billing.lint.finding import Finding, Purchase, figure
 from billing.lint.plans import Menu
-from billing.lint.purchase import MONTHS, Order, Use, counts, is_monthly, of_plan, of_rate, unit_of
-from billing.money import ZERO
+from billing.lint.purchase import Order, Use, counts, of_plan, of_rate, unit_of
 from billing.price import Price
 
 MULTIPLE = 5
@@ -117,65 +116,3 @@ def _place(item: Marginal) -> str:
 
 def _rounded(times: Decimal) -> str:
     return figure(times.quantize(Decimal("0.1")))
-
-
-def growth(menu: Menu) -> Iterator[Finding]:
-    """Find plans that cost more, once grown by overage to what the next plan includes, than that plan.
-
-    The next plan is the one of those that give more which begins the lowest.
-    """
-    for lower in dict.fromkeys(pair.lower for pair in menu.pairs):
-        higher = [
-            (menu.entry(pair.higher), pair)
-            for pair in menu.pairs
-            if pair.lower == lower and pair.more and any(pair.less.included.values())
-            and menu.entry(pair.higher) > menu.entry(lower)
-        ]  # fmt: skip
-        if higher:
-            _, pair = min(higher, key=lambda item: item[0])
-            yield from _grown(menu, pair, is_long=False)
-            yield from _grown(menu, pair, is_long=True)
-
-
-def _is_long(menu: Menu, key: str, use: Use) -> bool:
-    prices = menu.book.plans[key].prices.values()
-    return any(price.window != "period" for price in prices if counts(price, use))
-
-
-def _grown(menu: Menu, pair: Pair, *, is_long: bool) -> Iterator[Finding]:
-    """Yield a finding where the higher plan with all it includes costs less than the lower one grown to that.
-
-    Allowances of a month are compared by a month's bill, or by a year's where prices are by the year; those
-    of longer windows by the first bill of plans that are paid by the year alone.
-    """
-    usage = {}
-    for use, quantity in pair.much.included.items():
-        daily = by_day(menu.book.plans[pair.lower], use) or by_day(menu.book.plans[pair.higher], use)
-        if quantity is None or daily or _is_long(menu, pair.higher, use) != is_long:
-            continue
-        most = pair.less.most.get(use, ZERO)
-        usage[use] = quantity if most is None else min(quantity, most)
-    held = pair.less.included
-    sold = [
-        use for use, quantity in usage.items() if (own := held.get(use, ZERO)) is not None and quantity > own
-    ]
-    keys = (pair.lower, pair.higher)
-    fees = [price for key in keys for price in menu.book.plans[key].prices.values() if price.meter is None]
-    by_year = all(price.cadence != "billing" for price in fees)
-    if not sold or (is_long and not (by_year and not any(menu.book.plans[key].commitment for key in keys))):
-        return
-    months = 1 if is_long or is_monthly(menu.book, *keys) else MONTHS
-    dear, cheap = (
-        of_plan(
-            menu.book, Order(key, menu.book.plans[key].seats.minimum, months=months, usage=usage), menu.day
-        )
-        for key in keys
-    )
-    if dear.amount > cheap.amount:
-        told = " and ".join(f"{figure(usage[use])} {unit_of(menu.book, use)}" for use in sold)
-        yield Finding(
-            "growth", "warning", f"plans.{pair.lower}", pair.higher,
-            f"{pair.lower!r} grown to {told} costs {figure(dear.amount)}, and {pair.higher!r}, which includes"
-            f" that, {figure(cheap.amount)}",
-            f"limit what {pair.lower!r} sells above its allowance, or lower its overage", (dear, cheap),
-        )  # fmt: skip

@@ -126,7 +126,8 @@ def _bought(menu: Menu, pair: Pair, billing: str, name: Use | str, quantity: Dec
 def cheaper_upgrades(menu: Menu) -> Iterator[Finding]:
     """Find quantities for which a lower plan is sold, and at which a plan that gives more is cheaper.
 
-    Of several plans that are, the one is told that is so first.
+    Of several plans that are, the one is told that is so first. Of usage that comes and goes it is a warning:
+    whoever has a month of it too many need not change the plan.
     """
     by_lower: dict[str, list[Pair]] = {}
     for pair in menu.pairs:
@@ -184,6 +185,11 @@ def _crossings_of(menu: Menu, pair: Pair, billing: str, name: Use | str) -> Iter
                 yield Crossing(pair, billing, name, start, top, is_promise=bool(number))
 
 
+def _lasts(menu: Menu, name: Use | str) -> bool:
+    """Tell whether a quantity is bought to stay: seats and levels are, a month's flow is what it is."""
+    return isinstance(name, str) or menu.book.meters[name.meter].is_level
+
+
 def _cheaper(menu: Menu, crossing: Crossing) -> Finding:
     pair, billing, name, start, top, is_promise = crossing
     what = SEATS if isinstance(name, str) else f"{unit_of(menu.book, name)} a month"
@@ -199,7 +205,7 @@ def _cheaper(menu: Menu, crossing: Crossing) -> Finding:
         cheap = _bought(menu, pair, billing, name, menu.low(pair, name))[1]
     return Finding(
         "cheaper-upgrade",
-        "error" if top is not None and pair.whole else "warning",
+        "error" if top is not None and pair.whole and _lasts(menu, name) else "warning",
         f"plans.{pair.lower}",
         f"{pair.higher} {what} {billing}" + (" promised" if is_promise else ""),
         f"from {figure(start)} {what} on ({_PAYS[billing]}), {pair.higher!r}{promised} costs less than"

@@ -45,27 +45,35 @@ class Listing:
 
 
 class Shelf:
-    """The listings of one category that cost something, to be chosen by how much they are sought for."""
+    """The listings of one category that cost something, to be chosen by how much they are sought for.
+
+    It is arranged on the first of a month, with what was published before.
+    """
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.listings: dict[str, Listing] = {}
-        self._day = -1
+        self._month = -1
         self._shown: list[Listing] = []
         self._weights: list[float] = []
 
     def choose(self, draw: float) -> Listing | None:
-        """Return the listing that a uniform number chooses; nothing while there is none."""
-        if self._day != self.world.today:
-            self._day = self.world.today
-            for name in [name for name, one in self.listings.items() if one.seller.left_on < self._day]:
-                del self.listings[name]
-            self._shown = [self.listings[name] for name in sorted(self.listings)]
-            self._shown = [one for one in self._shown if one.is_sold]
-            self._weights = list(accumulate(one.seller.appeal for one in self._shown))
+        """Return the listing that a uniform number chooses; nothing if there is none, or its seller left."""
+        if self._month != self.world.month:
+            self._month = self.world.month
+            self._arrange(self.world.month_start(self._month))
         if not self._shown:
             return None
-        return self._shown[min(bisect_right(self._weights, draw * self._weights[-1]), len(self._shown) - 1)]
+        place = bisect_right(self._weights, draw * self._weights[-1])
+        listing = self._shown[min(place, len(self._shown) - 1)]
+        return listing if listing.is_sold else None
+
+    def _arrange(self, first: int) -> None:
+        for name in [name for name, one in self.listings.items() if one.seller.left_on < first]:
+            del self.listings[name]
+        self._shown = [self.listings[name] for name in sorted(self.listings)]
+        self._shown = [one for one in self._shown if one.published_on < first]
+        self._weights = list(accumulate(one.seller.appeal(first) for one in self._shown))
 
 
 class Seller:
@@ -90,11 +98,10 @@ class Seller:
         self.left_on = FOR_EVER
         self._slots: dict[str, tuple[int, int]] = {}
 
-    @property
-    def appeal(self) -> float:
-        """How much its listings are sought for, more from the day after it began to pay for a slot."""
-        slots, today = self.settings.slots, self.world.today
-        pulls = [slots[plan].pull for plan, (since, end) in self._slots.items() if since < today < end]
+    def appeal(self, day: int) -> float:
+        """Return how much its listings are sought for, more from the day after it began to pay for a slot."""
+        slots = self.settings.slots
+        pulls = [slots[plan].pull for plan, (since, end) in self._slots.items() if since < day < end]
         return self.quality * max(pulls, default=1.0)
 
     def live(self) -> Story:

@@ -88,7 +88,8 @@ def _show(screen: Console, rows: Sequence[Row]) -> None:
     said = ", ".join(f"{counts[state]} {state}" for state in STYLES if counts[state])
     screen.print(f"\n  {len(rows)} figures: {said}", style="bold")
     if wrong := sum(row.recomputed is not None and bool(row.why) for row in rows):
-        screen.print(f"  {wrong} are printed wrong; the ledger is held against what their drivers come to")
+        verb = "figure is" if wrong == 1 else "figures are"
+        screen.print(f"  {wrong} {verb} printed wrong; the ledger is held against what the drivers come to")
 
 
 def _table(rows: Iterable[Row], *, with_why: bool) -> Table:

@@ -116,7 +116,8 @@ def by_events(key: str, entitlement: Entitlement, bits: list[Bit], lives: Lives)
             continue
         ends = add_months(bit.day, entitlement.months) if entitlement.months else date.max
         left = None if entitlement.quantity is None else entitlement.quantity * bit.quantity
-        yield Grant(key, account, bit.name, bit.number, bit.day, ends, left)
+        begins = bit.day + giver.wait * ONE_DAY
+        yield Grant(key, account, bit.name, bit.number, begins, ends, left)
 
 
 def by_plans(key: str, entitlement: Entitlement, lives: Lives) -> Iterator[Grant]:

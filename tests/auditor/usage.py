@@ -36,7 +36,8 @@ def used_up(
 ) -> Iterator[Line]:
     """What usage costs, month by month, for the phases of a plan together. Our reading: a trial's is free.
 
-    A plan may rate what is above another's limit: without an allowance, unless it has phases itself.
+    A plan may rate what is above another's limit: without an allowance, unless it has phases itself. Our
+    reading: its lines' service period then also holds the phases that the usage came from.
     """
     for month in months:
         here = [phase for phase in phases(days, month) if not phase[0].trial]
@@ -44,7 +45,9 @@ def used_up(
         stepped = [used.plan for used in own.get(month.starts_on, []) if used.plan]
         for plan in dict.fromkeys([*(today.plan for today, _, _ in here), *stepped]):
             pool = [phase for phase in here if phase[0].plan == plan]
-            span_of = pool or [phase for phase in here if steps_to(book, phase[0].plan, plan)]
+            came = {used.phase for used in own.get(month.starts_on, []) if used.plan == plan}
+            plans = {plan, *(today.plan for today, _, _ in here if today.phase in came)}
+            span_of = [phase for phase in here if phase[0].plan in plans]
             paying = {today.phase for today in days.values() if today.plan == plan and not today.trial}
             for key, price in book.plans[plan].prices.items():
                 stream = price.stream or book.plans[plan].stream
@@ -57,12 +60,6 @@ def used_up(
                         item, amount = Item(plan, key, price, stream, quantity), cents(exact, book)
                         line = line_of(name, span_of[-1][0], item, kind="usage", span=span, amount=amount)
                         yield line._replace(dimensions=dimensions, meter=str(price.meter))
-
-
-def steps_to(book: PriceBook, plan: str, then: str) -> bool:
-    """Whether limits lead from one plan to another, at once or through others."""
-    nexts = [limit.then for limit in book.plans[plan].limits.values() if limit.then]
-    return then in nexts or any(steps_to(book, one, then) for one in nexts)
 
 
 def counted(price: Price, plan: str, paying: set[int], own: ByMonth) -> dict[str, ByMonth]:

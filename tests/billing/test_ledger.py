@@ -28,6 +28,7 @@ ASKED_FOR = {
 
 BOOK = """
     meters.courses = { event = "course.enrolled", quantity = "participants", dimensions = ["course"] }
+    meters.orders = { event = "order.placed", quantity = "quantity" }
     meters.storage = { aggregation = "max" }
     meters.sales = { event = "listing.sold", quantity = "amount", dimensions = ["seller"] }
     [plans.pro]
@@ -41,6 +42,13 @@ BOOK = """
     prices.basic = { meter = "courses", unit_price = 10, where = { course = "basic" } }
     prices.advanced = { meter = "courses", unit_price = 50, where = { course = "advanced" } }
     prices.sales = { meter = "sales", unit_price = 1, group_by = ["seller"], stream = "marketplace" }
+    prices.packs = { meter = "orders", unit_price = 90 }
+    [entitlements.pack]
+    given_by = { meter = "orders" }
+    covers = { meter = "courses", where = { course = "basic" } }
+    quantity = 3
+    months = 1
+    deferred = true
     [agreements.listings]
     kind = "commission"
     payee = "seller"
@@ -62,6 +70,8 @@ COMPANY = """
     2026-01-03            a  course.enrolled         basic public 3
     2026-01-04            a  course.enrolled         advanced public 1
     2026-01-05            s  usage.recorded          storage 4
+    2026-01-06            a  order.placed            pack
+    2026-01-07            a  course.enrolled         basic public 1
     2026-01-07            p  listing.sold            charts plugin a 1000
     2026-01-11            a  seats.changed           s 3
     2026-01-12            s  usage.recorded          storage 6

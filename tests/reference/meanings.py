@@ -112,6 +112,7 @@ PRICE_BOOK = {
     "Giver.meter": "each unit counted by this meter gives it, on the day of the event",
     "Giver.where": "only units with these values of the meter's dimensions",
     "Giver.after": "only if something else happened to the same account not long before",
+    "Giver.wait": "from how many days after the event on; its months count from the event all the same",
     "Giver.plans": "a subscription to one of these plans gives it",
     "Giver.per": "whether the subscription gives it once or for each of its seats",
     "Giver.renews": "how often a subscription gives it anew; the old one ends then",

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from duckdb import DuckDBPyConnection
 
+from analytics.attainment import Row, attained
 from analytics.plan import Plan
 from billing.ledger import Ledger
 from billing.replay import replay
@@ -34,6 +36,11 @@ class Billed:
     plan: Plan
     company: Compiled
     ledger: DuckDBPyConnection
+
+    @cached_property
+    def targets(self) -> dict[tuple[str, str], Row]:
+        """The plan's figures beside the ledger's, by figure and period."""
+        return {(row.figure, row.period): row for row in attained(self.plan, self.ledger)}
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query; amounts as whole numbers where they are."""

@@ -28,9 +28,14 @@ limits.calls = { meter = "calls", quantity = 8_000 }
 name = "Pro"
 stream = "core"
 seats = { maximum = 10 }
-prices.seats = { per = "seat", unit_price = 20, annual = { unit_price = 200 } }
-prices.calls = { meter = "calls", allowance = 10_000, model = "package", package_size = 1_000, unit_price = 1 }
 limits.calls = { meter = "calls", quantity = 30_000 }
+prices.seats = { per = "seat", unit_price = 20, annual = { unit_price = 200 } }
+[plans.pro.prices.calls]
+meter = "calls"
+allowance = 10_000
+model = "package"
+package_size = 1_000
+unit_price = 1
 
 [plans.business]
 name = "Business"
@@ -56,7 +61,12 @@ includes = ["support"]
 unlimited = ["seats"]
 commitment = { amount = 50_000 }
 prices.base = { per = "subscription", cadence = "year", unit_price = 60_000 }
-prices.calls = { meter = "calls", allowance = 5_000_000, model = "package", package_size = 1_000, unit_price = 0.50 }
+[plans.enterprise.prices.calls]
+meter = "calls"
+allowance = 5_000_000
+model = "package"
+package_size = 1_000
+unit_price = 0.50
 
 [plans.support]
 name = "Support"
@@ -82,13 +92,21 @@ prices.messages = { meter = "messages", unit_price = 0.01 }
 [plans.catalog]
 name = "Catalog"
 stream = "services"
+[plans.catalog.prices.hours]
+meter = "hours"
+where = { role = "senior" }
+unit_price = 200
+changes = [{ starts_on = 2027-01-01, unit_price = 210 }]
 [plans.catalog.prices]
-hours = { meter = "hours", where = { role = "senior" }, unit_price = 200, changes = [{ starts_on = 2027-01-01, unit_price = 210 }] }
 pack-10 = { meter = "orders", where = { item = "pack-10" }, unit_price = 1_800 }
 pack-50 = { meter = "orders", where = { item = "pack-50" }, unit_price = 8_000 }
 tuning = { meter = "orders", where = { item = "tuning" }, unit_price = 5_000, contains = { tuned-model = 1 } }
-tuning-project = { meter = "stages", where = { offering = "tuning" }, unit_price = 5_000, contains = { tuned-model = 1 } }
 exam = { meter = "exams", where = { exam = "expert" }, unit_price = 100, stream = "training" }
+[plans.catalog.prices.tuning-project]
+meter = "stages"
+where = { offering = "tuning" }
+unit_price = 5_000
+contains = { tuned-model = 1 }
 [plans.catalog.prices.project]
 meter = "stages"
 where = { offering = "project" }
@@ -110,10 +128,24 @@ price = { per = "add_on", unit_price = 15, annual = { unit_price = 150 } }
 [discounts.two-years]
 share = 0.10
 
+[entitlements.ten]
+given_by = { meter = "orders", where = { item = "pack-10" } }
+covers = { meter = "hours" }
+quantity = 10
+months = 12
+deferred = true
+[entitlements.fifty]
+given_by = { meter = "orders", where = { item = "pack-50" } }
+covers = { meter = "hours" }
+quantity = 50
+months = 12
+deferred = true
+[entitlements.voucher]
+given_by = { meter = "places", where = { course = "expert" } }
+covers = { meter = "exams", where = { exam = "expert" } }
+quantity = 1
+months = 12
 [entitlements]
-ten = { given_by = { meter = "orders", where = { item = "pack-10" } }, covers = { meter = "hours" }, quantity = 10, months = 12, deferred = true }
-fifty = { given_by = { meter = "orders", where = { item = "pack-50" } }, covers = { meter = "hours" }, quantity = 50, months = 12, deferred = true }
-voucher = { given_by = { meter = "places", where = { course = "expert" } }, covers = { meter = "exams", where = { exam = "expert" } }, quantity = 1, months = 12 }
 exams = { given_by = { plans = ["enterprise"] }, covers = { meter = "exams" }, quantity = 10 }
 members = { given_by = { plans = ["business", "enterprise"] }, covers = { meter = "hours" }, amount = 50 }
 

@@ -15,20 +15,25 @@ RANGE = range(400)
 """Every quantity that is looked at; all edges lie in its first half."""
 
 
+def money(rng: random.Random, high: int) -> Decimal:
+    """Make a price in quarters."""
+    return Decimal(rng.randrange(1, high * 4)) / 4
+
+
 def any_rate(rng: random.Random) -> Rate:
     """Make a rate of any model, with small edges."""
     model = rng.choice(["unit", "flat", "graduated", "volume", "package"])
-    money = lambda high: Decimal(rng.randrange(1, high * 4)) / 4  # noqa: E731 - a price in quarters
-    bounds = {"minimum": money(60)} if rng.random() < 0.2 else {}
+    bounds = {"minimum": money(rng, 60)} if rng.random() < 0.2 else {}
     if model in {"graduated", "volume"}:
         ends = sorted(rng.sample(range(1, 150), rng.randrange(1, 4)))
-        tiers = [Tier(up_to=Decimal(end), unit_price=money(5)) for end in ends]
-        tiers.append(Tier(unit_price=money(5), flat_fee=money(40) if rng.random() < 0.3 else Decimal(0)))
+        tiers = [Tier(up_to=Decimal(end), unit_price=money(rng, 5)) for end in ends]
+        fee = money(rng, 40) if rng.random() < 0.3 else Decimal(0)
+        tiers.append(Tier(unit_price=money(rng, 5), flat_fee=fee))
         return Rate(model=model, tiers=tuple(tiers), **bounds)
     if model == "flat":
-        return Rate(model="flat", flat_fee=money(200), **bounds)
+        return Rate(model="flat", flat_fee=money(rng, 200), **bounds)
     size = {"package_size": Decimal(rng.randrange(2, 30))} if model == "package" else {}
-    return Rate(model=model, unit_price=money(30 if size else 5), **size, **bounds)
+    return Rate(model=model, unit_price=money(rng, 30 if size else 5), **size, **bounds)
 
 
 def curve(rate: Rate, fee: Decimal, allowance: Decimal) -> Curve:
