@@ -45,7 +45,7 @@ def _kind(menu: Menu, key: str, use: Use) -> Kind:
 
 
 def _grown(menu: Menu, pair: Pair, kind: Kind) -> Iterator[Finding]:
-    """Yield a finding where the higher plan, with all it includes of a kind, costs less than the grown one."""
+    """Yield a finding where the higher plan, with all it includes of a kind, costs less."""
     usage = {}
     for use, quantity in pair.much.included.items():
         daily = any(by_day(menu.book.plans[key], use) for key in (pair.lower, pair.higher))
@@ -60,8 +60,8 @@ def _grown(menu: Menu, pair: Pair, kind: Kind) -> Iterator[Finding]:
     told = " and ".join(f"{figure(usage[use])} {unit_of(menu.book, use)}" for use in sold)
     yield Finding(
         "growth", "warning", f"plans.{pair.lower}", f"{pair.higher} {kind}",
-        f"{pair.lower!r} grown to {told} costs {figure(both[0].amount)}, and {pair.higher!r}, which includes that,"
-        f" {figure(both[1].amount)}",
+        f"{pair.lower!r} grown to {told} costs {figure(both[0].amount)}, and {pair.higher!r}, which includes"
+        f" that, {figure(both[1].amount)}",
         f"limit what {pair.lower!r} sells above its allowance, or lower its overage", both,
     )  # fmt: skip
 
@@ -71,7 +71,7 @@ def _bought(
 ) -> tuple[Purchase, Purchase] | None:
     """Buy both plans with some usage, for a month, or for a year where one is paid by the year.
 
-    What adds up for longer than a month is compared by the first bill of plans that are paid by the year alone.
+    What adds up for longer is compared by the first bill of plans that are paid by the year alone.
     """
     plans = [menu.book.plans[key] for key in (pair.lower, pair.higher)]
     fees = [price for plan in plans for price in plan.prices.values() if price.meter is None]

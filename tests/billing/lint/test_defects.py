@@ -135,10 +135,21 @@ CASES = {
         "growth", "warning", "plans.host", ("400", "300"),
     ),
     "overage of several times the next plan": Case(
-        {'limits.calls = { meter = "calls", quantity = 30_000 }': "",
-         'limits.calls = { meter = "calls", quantity = 1_000_000 }': "",
-         "package_size = 1_000\nunit_price = 1\n": "package_size = 1_000\nunit_price = 3\n"},
-        "growth", "warning", "plans.pro", ("290", "45"),
+        {"": """
+            [meters.jobs]
+            aggregation = "count"
+            [plans.few]
+            name = "Few"
+            stream = "jobs"
+            prices.base = { per = "subscription", unit_price = 10 }
+            prices.jobs = { meter = "jobs", allowance = 100, unit_price = 0.50 }
+            [plans.many]
+            name = "Many"
+            stream = "jobs"
+            prices.base = { per = "subscription", unit_price = 50 }
+            prices.jobs = { meter = "jobs", allowance = 1_000, unit_price = 0.40 }
+        """},
+        "growth", "warning", "plans.few", ("460", "50"),
     ),
     "a plan cheaper than what it includes": Case(
         {'prices.base = { per = "subscription", unit_price = 500 }':
