@@ -4,8 +4,9 @@
     ledger = "select count(*) from events where type = 'exam.sat' and occurred_at >= $first ..."
 
 `MEASURES` is the list to read first. Each adds up over the period or is as it stands at its end, and can be
-asked of a part: of some streams, segments, plans, things. A metric of `analytics.metrics` is a measure of the
-years of a run. In SQL, `$first` is the first day of the period, and `$until` the first one after it.
+asked of a part: of some streams, segments, plans or things (prices of the book), by their keys, in which `*`
+stands for any letters. A metric of `analytics.metrics` is a measure of the years of a run. In SQL, `$first`
+is the first day of the period, and `$until` the first one after it.
 """
 
 from collections.abc import Iterator
@@ -217,8 +218,8 @@ class Gauge:
         values: dict[str, Any] = _named(query, first, until)
         for number, (column, words) in enumerate(asked.parts()):
             names = {f"part_{number}_{index}": word for index, word in enumerate(words)}
-            query += f" and {column} in ({', '.join(f'${name}' for name in names)})"
-            values |= names
+            query += f" and ({' or '.join(f'{column} glob ${name}' for name in names)})"
+            values |= {name: _literally(word) for name, word in names.items()}
         (found,) = self._row(query, values)
         if not found and query != MEASURES[asked.measure].query:
             whole = _named(query, *self.closed())
@@ -274,3 +275,8 @@ def _parts(measure: str) -> dict[str, str]:
     if measure in MEASURES:
         return MEASURES[measure].parts
     return {"segment": "segment"} if measure in _AT_THE_END else {}
+
+
+def _literally(word: str) -> str:
+    """Return a word as a pattern in which only `*` stands for anything."""
+    return "".join(f"[{letter}]" if letter in "?[" else letter for letter in word)

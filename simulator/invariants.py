@@ -1,6 +1,7 @@
 """Invariants of the ledger as SQL: each finds the rows that break it, of which there must be none.
 
-`{unit}` stands for the minor unit of the book's currency: 0.01 for USD.
+`{unit}` stands for the minor unit of the book's currency: 0.01 for USD; `{signals}` for the meters that only
+signal something to other rules of the book, so that nobody pays for them.
 """
 
 from typing import NamedTuple
@@ -44,7 +45,8 @@ PARENTS = Invariant(
 USED = Invariant(
     """
     with used as (
-        select month, subscription, account, meter, sum(quantity) as used from usage group by all
+        select month, subscription, account, meter, sum(quantity) as used
+        from usage where meter not in ({signals}) group by all
     ), parts as (
         select r.month, r.subscription, r.phase_no, r.meter, r.dimensions, l.plan,
             max(r.quantity) as quantity

@@ -18,6 +18,7 @@ from metering.period import Period, months
 from simulator.agents import AGENTS
 from simulator.expectation import Year, expected
 from simulator.extension import EXTENDS, Layers, extends
+from simulator.plan.file import built_in as plans
 from simulator.toml import to_toml
 from simulator.world import World
 
@@ -171,7 +172,7 @@ def _path(name: str | Path) -> Path:
     path = Path(name)
     if path.suffix == ".toml" or path.exists() or len(path.parts) > 1:
         return path / STANDARD if path.is_dir() else path
-    remedy = did_you_mean(str(name), built_in()) + " Or give the path of a scenario file"
+    remedy = did_you_mean(str(name), [*built_in(), *plans()]) + " Or give the path of a scenario file"
     raise problem(str(name), "is no built-in scenario", remedy)
 
 

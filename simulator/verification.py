@@ -244,7 +244,9 @@ def _holds(invariant: Invariant) -> Callable[[Evidence], Finding]:
     def check(evidence: Evidence) -> Finding:
         places = 2 if evidence.book is None else minor_units(evidence.book.currency)
         unit = f"{Decimal(1).scaleb(-places):f}"
+        signals = [] if evidence.book is None else evidence.book.signals()
         wrong = invariant.wrong.replace("{unit}", unit)
+        wrong = wrong.replace("{signals}", ", ".join(f"'{meter}'" for meter in ("", *signals)))
         count, first = _row(evidence, f"select count(*), min(row::varchar) from ({wrong}) row")
         if count:
             return Finding(holds=False, figure=f"{count:,} wrong, such as {first}")

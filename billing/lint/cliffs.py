@@ -39,6 +39,11 @@ class Sold(NamedTuple):
     allowance: Decimal = ZERO
     top: Decimal | None = None
 
+    @property
+    def text(self) -> str:
+        """The name, and the unit where the name does not say it."""
+        return self.name if self.name.endswith(self.unit) else f"{self.name}, {self.unit}"
+
 
 def is_whole(meter: Meter) -> bool:
     """Tell whether a meter counts in whole units: calls of an event, participants, devices."""
@@ -131,8 +136,8 @@ def cliffs(book: PriceBook, day: date | None) -> Iterator[Finding]:
     for sold in rates(book):
         for cliff in falls(sold.rate, whole=sold.whole, top=sold.top):
             less, more = sold.allowance + cliff.edge, sold.allowance + cliff.above
-            dear = of_rate(book, f"{sold.name}, {sold.unit}", sold.rate, less, sold.allowance)
-            cheap = of_rate(book, f"{sold.name}, {sold.unit}", sold.rate, more, sold.allowance)
+            dear = of_rate(book, sold.text, sold.rate, less, sold.allowance)
+            cheap = of_rate(book, sold.text, sold.rate, more, sold.allowance)
             if cheap.amount < dear.amount:
                 until = sold.allowance + cliff.until
                 further = f", and no less than all up to {figure(until)}" if until > more else ""

@@ -90,7 +90,7 @@ def rising(book: PriceBook, day: date | None) -> Iterator[Finding]:
             edge = tier.up_to // 1
             if sold.top is not None and sold.top <= edge:
                 continue
-            bought = [of_rate(book, f"{sold.name}, {sold.unit}", sold.rate, count + sold.allowance,
+            bought = [of_rate(book, sold.text, sold.rate, count + sold.allowance,
                               sold.allowance) for count in (edge + 1, edge)]  # fmt: skip
             yield Finding(
                 "discount", "warning", sold.place, f"rising {number}",

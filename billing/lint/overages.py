@@ -38,7 +38,18 @@ def inversions(menu: Menu) -> Iterator[Finding]:
     for pair, name, lower, higher in found:
         if pair.more and higher.unit_price > lower.unit_price > 0:
             yield _inverted(menu, pair, name, lower, higher)
-    yield from _widest(menu, found)
+    yield from _widest(menu, [item for item in found if _is_near(menu, item[0])])
+
+
+def _is_near(menu: Menu, pair: Pair) -> bool:
+    """Tell whether the higher plan begins as low as the lower one, or is the next above it.
+
+    Two plans further apart have other customers, and other fees to carry.
+    """
+    entry = menu.entry(pair.lower)
+    above = [menu.entry(other.higher) for other in menu.pairs if other.lower == pair.lower]
+    nearest = min((start for start in above if start > entry), default=entry)
+    return menu.entry(pair.higher) in (entry, nearest)
 
 
 def _marginal(menu: Menu, key: str, name: Use) -> Marginal | None:
@@ -52,16 +63,17 @@ Found = tuple[Pair, Use, Marginal, Marginal]
 
 
 def _widest(menu: Menu, found: list[Found]) -> Iterator[Finding]:
-    """Yield for each plan and meter the pair whose bills differ most."""
-    by_plan: dict[tuple[str, Use], list[Finding]] = {}
+    """Yield for each plan and meter the nearest plan with several times less, whose bill differs most."""
+    by_plan: dict[tuple[str, Use], list[tuple[Decimal, Finding]]] = {}
     for item in found:
-        _, name, lower, higher = item
+        pair, name, lower, higher = item
         if higher.unit_price and lower.unit_price >= MULTIPLE * higher.unit_price:
             finding = _multiple(menu, *item)
             if finding.purchases[0].amount > finding.purchases[1].amount:
-                by_plan.setdefault((lower.key, name), []).append(finding)
+                near = (menu.entry(pair.higher), finding)
+                by_plan.setdefault((lower.key, name), []).append(near)
     for findings in by_plan.values():
-        yield max(findings, key=_multiple_of)
+        yield min(findings, key=lambda near: (near[0], -_multiple_of(near[1])))[1]
 
 
 def _multiple_of(finding: Finding) -> Decimal:

@@ -26,6 +26,7 @@ class Menu:
         self.pairs = list(pairs(book))
         self._curves: dict[tuple[str, str, Use | str], Curve] = {}
         self._dominated: dict[tuple[str, str], bool] = {}
+        self._entries: dict[str, Decimal] = {}
 
     def curve(self, key: str, billing: str, name: Use | str) -> Curve:
         """Return a plan's cost of a year by a quantity."""
@@ -51,7 +52,10 @@ class Menu:
 
     def entry(self, key: str) -> Decimal:
         """Return what a year of a plan costs at least."""
-        return cost(self.book, Order(key, seats=self.book.plans[key].seats.minimum), self.day)
+        if key not in self._entries:
+            order = Order(key, seats=self.book.plans[key].seats.minimum)
+            self._entries[key] = cost(self.book, order, self.day)
+        return self._entries[key]
 
     def low(self, pair: Pair, name: Use | str) -> Decimal:
         """Return the least quantity of a comparison: the seats that both plans may have, or no usage."""

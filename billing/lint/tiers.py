@@ -46,7 +46,7 @@ def _turns(book: PriceBook, sold: Sold) -> Iterator[Finding]:
         if prices[number] > prices[number - 1] and _fell(prices[:number]):
             edge = stretch[number - 1].up_to or Decimal(0)
             size = _narrowest(stretch[number - 2 : number + 1], whole=sold.whole)
-            bought = [of_rate(book, f"{sold.name}, {sold.unit}", sold.rate, edge + sold.allowance + part,
+            bought = [of_rate(book, sold.text, sold.rate, edge + sold.allowance + part,
                               sold.allowance) for part in (-size, Decimal(0), size)]  # fmt: skip
             yield Finding(
                 "tier", "warning", sold.place, "turns",

@@ -91,7 +91,8 @@ class Offering(Record):
     `clients` is how many a year come for it without being customers; a lower `priority` is staffed first;
     `stays` is the share of its clients who then take a retainer, `repeats` the share of projects after which
     the client comes for another one, `repeats_days` later on average. `milestones` differ from the practice's
-    where it names them.
+    where it names them. `packages` are shares of its projects that are ordered as an item of the catalog,
+    which entitles to the project and more.
     """
 
     hours: Annotated[dict[Key, Some], Field(min_length=1)]
@@ -109,6 +110,7 @@ class Offering(Record):
     repeats: Annotated[float, Field(ge=0, le=0.9)] = 0.0
     repeats_days: Annotated[float, Field(gt=0, le=3_660)] = 90.0
     stays: dict[Key, Share] = Field({})
+    packages: dict[Key, Share] = Field({})
 
 
 class Retainer(Record):
@@ -199,6 +201,8 @@ def _unpriced(book: PriceBook, place: str, key: str, offering: Offering) -> Iter
         yield from missing(book, "hours.worked", place, offering=key, role=role)
         if offering.changes is not None:
             yield from missing(book, "change_order.agreed", f"{place}.changes", offering=key, role=role)
+    for item in offering.packages:
+        yield from missing(book, "order.placed", f"{place}.packages", item=item)
     if offering.study is not None:
         study = {"offering": offering.study.offering, "role": offering.study.role}
         yield from missing(book, "hours.worked", f"{place}.study", **study)

@@ -7,6 +7,7 @@ from metering.event import (
     ChangeOrderAgreed,
     HoursWorked,
     MilestoneDelivered,
+    OrderPlaced,
     ProjectStarted,
     SubscriptionCancelled,
     SubscriptionStarted,
@@ -60,6 +61,7 @@ class Project:
         if not team:
             return False
         yield from until_monday(self.world)
+        self.order(account)
         hours = Decimal(self.offering.hours[self.size])
         self.world.record(self.agent, account, ProjectStarted(self.identity, self.key, self.size, hours))
         while self.worked < self.needed:
@@ -71,6 +73,14 @@ class Project:
                 yield self.world.wait(WEEK - FRIDAY)
         self.bench.release(team)
         return True
+
+    def order(self, account: str) -> None:
+        """Order the package that the project is part of, if it is one of those."""
+        left = self.agent.chance.uniform("package")
+        for item, share in self.offering.packages.items():
+            if 0 <= left < share:
+                self.world.record(self.agent, account, OrderPlaced(item))
+            left -= share
 
     def change(self, account: str, team: list[Consultant]) -> None:
         """Once a fixed price is used up and more is needed, agree on more hours, if the client does."""

@@ -88,6 +88,7 @@ CASES = [
     ({"measure": "revenue", "stream": "subscriptions"}, Y2, 15_600),
     ({"measure": "revenue", "segment": "large"}, Y2, 12_000),
     ({"measure": "revenue", "thing": ["course", "plugin"]}, Y1, 4_200),
+    ({"measure": "revenue", "thing": ["c*", "no-*"]}, Y1, 1_200),
     ({"measure": "billed", "thing": "plugin"}, Y1, 10_000),
     ({"measure": "payouts", "thing": "plugin"}, Y1, 7_000),
     ({"measure": "payouts", "agreement": "plugin"}, Y2, 0),
@@ -134,6 +135,7 @@ def test_every_measure_is_asked_here() -> None:
         ({"measure": "nrr"}, Y1),  # there is no year before
         ({"measure": "nrr"}, Q1),  # a metric of years
         ({"measure": "cac", "segment": "unheard_of"}, Y2),
+        ({"measure": "revenue", "thing": "c[ao]urse"}, Y1),  # only * stands for something else
         ("select null", Y1),
     ],
 )

@@ -16,6 +16,7 @@ from metering.event import (
     Event,
     HoursWorked,
     MilestoneDelivered,
+    OrderPlaced,
     ProjectStarted,
     SubscriptionCancelled,
     SubscriptionStarted,
@@ -305,3 +306,18 @@ def test_the_price_book_must_know_offerings_and_roles() -> None:
         problem.place for problem in problems
     }
     assert 2 + 4 == len(problems)
+
+
+def test_some_projects_are_ordered_as_a_package() -> None:
+    """A quarter each of two packages: the order comes with the start of the project, one for a project."""
+    offering = SMALL.model_copy(update={"clients": (60.0,), "packages": {"rapid": 0.25, "large": 0.25}})
+    settings = PRACTICE.model_copy(update={"offerings": {"quick-start": offering}})
+    facts = practice(settings)
+    started = {fact.subject: fact.occurred_at for fact in facts if isinstance(fact.data, ProjectStarted)}
+    ordered = {fact.subject: fact.occurred_at for fact in facts if isinstance(fact.data, OrderPlaced)}
+    items = Counter(order.item for order in of(OrderPlaced, facts))
+
+    assert len(ordered) == items.total()
+    assert all(started[account] == at for account, at in ordered.items())
+    assert all(count / len(started) == pytest.approx(0.25, abs=0.1) for count in items.values())
+    assert {"rapid", "large"} == set(items)
