@@ -60,12 +60,16 @@ class PriceBook(Record):
                     yield plan_key, price_key, price
 
     def signals(self) -> list[str]:
-        """Return the meters that no price counts, but a refund or an entitlement goes by."""
+        """Return the meters that rules go by and that need no price: missed guarantees, passed exams.
+
+        A meter that has prices as well (orders) is none, for there a price that is missing is a mistake; the
+        outcomes of guarantees always are.
+        """
         givers = [one.given_by for one in self.entitlements.values()]
         asked = {giver.meter for giver in givers} | {giver.after.meter for giver in givers if giver.after}
+        asked -= {price.meter for _, _, price in self.usage_prices()}
         asked |= {refund.meter for refund in self.refunds.values()}
-        priced = {price.meter for _, _, price in self.usage_prices()}
-        return sorted(meter for meter in asked - priced if meter)
+        return sorted(meter for meter in asked if meter)
 
     def stream_of(self, plan: str, price: Price) -> str:
         """Return the revenue stream of a price of a plan."""
