@@ -28,6 +28,14 @@ EXAMPLES = """
     2026-05-04  acme    project.started           acme-p1 quick-start small 80
     2026-05-05  acme    hours.worked              acme-p1 quick-start consultant-3 senior 7.5
     2026-05-29  acme    milestone.delivered       acme-p1 quick-start small design 0.4
+    2026-05-12  acme    change_order.agreed       acme-p1 quick-start senior 16
+    2026-06-30  acme    outcome.measured          latency met=false project=acme-p1 offering=quick-start
+    2026-12-31  acme    savings.reported          acme-p1 quick-start 80000.00
+    2026-03-05  acme    ticket.opened             P2 subscription=acme-1
+    2026-03-06  acme    ticket.resolved           P2 11.5 subscription=acme-1
+    2026-04-01  sue     listing.published         sue-charts plugin
+    2026-04-11  acme    listing.sold              sue-charts plugin sue 149.00
+    2026-04-30  sue     advert.clicked            search 12 60.00
     2026-01-02  north   partner.joined            silver
     2026-01-10  acme    deal.referred             north referral
     2026-01-10  bolt    deal.sold                 north silver-resale
