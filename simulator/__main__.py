@@ -110,11 +110,7 @@ def metrics(
     return metrics(name, by=by, as_json=as_json)
 
 
-@app.command(
-    epilog=_example(
-        "saasim targets dbgpt-plan", "saasim targets dbgpt --plan dbgpt-plan --json"
-    )
-)
+@app.command(epilog=_example("saasim targets dbgpt-plan", "saasim targets dbgpt --plan dbgpt-plan --json"))
 def targets(
     *,
     name: Run,

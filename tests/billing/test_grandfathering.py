@@ -67,7 +67,9 @@ def test_usage_keeps_an_old_price_too(rule: str, amounts: str, tmp_path: Path) -
     calls = "2026-04-03  old    usage.recorded  calls 2\n2026-04-03  fresh  usage.recorded  calls 2"
     bill = metered(tmp_path, PLANS.replace("RULE", rule), FACTS + calls, 7)
 
-    found = dict(lines(bill, "subscription amount", price="calls"))
+    paid = lines(bill, "subscription amount", price="calls")
+    found = {row[0]: row[1] for row in paid}
+
     assert [f"{found['old']} {found['fresh']}"] == [" ".join(f"{x}.00" for x in amounts.split())]
 
 

@@ -263,7 +263,7 @@ def test_columns_are_split_as_numbers_are(currency: str) -> None:
         total = Decimal(units).scaleb(-minor_units(currency))
         rows += [(group, total, weight) for weight in weights]
         parts += split(total, weights, currency) if any(weights) else [Decimal(0)] * len(weights)
-    columns = {"group": pl.Int64, "total": EXACT, "weight": pl.Decimal(18, 4)}
+    columns = pl.Schema({"group": pl.Int64(), "total": EXACT, "weight": pl.Decimal(18, 4)})
     frame = pl.DataFrame(rows, schema=columns, orient="row")
     found = apportion(frame, total="total", weight="weight", over=["group"], currency=currency)
 
@@ -272,7 +272,7 @@ def test_columns_are_split_as_numbers_are(currency: str) -> None:
 
 def test_columns_that_cannot_be_split_are_a_broken_invariant() -> None:
     """Weights that add up to nothing share nothing out: no amount gets lost in silence."""
-    columns = {"group": pl.Int64, "total": EXACT, "weight": pl.Decimal(18, 4)}
+    columns = pl.Schema({"group": pl.Int64(), "total": EXACT, "weight": pl.Decimal(18, 4)})
     frame = pl.DataFrame([(7, Decimal(1), Decimal(2)), (7, Decimal(1), Decimal(-2))], columns, orient="row")
 
     with pytest.raises(AssertionError, match=r"parts that do not add up to their total: \(7,\)"):
