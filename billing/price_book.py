@@ -62,14 +62,13 @@ class PriceBook(Record):
     def signals(self) -> list[str]:
         """Return the meters that rules go by and that need no price: missed guarantees, passed exams.
 
-        A meter that has prices as well (orders) is none, for there a price that is missing is a mistake; the
-        outcomes of guarantees always are.
+        A meter that has prices as well (orders) is none, for there a price that is missing is a mistake.
         """
         givers = [one.given_by for one in self.entitlements.values()]
         asked = {giver.meter for giver in givers} | {giver.after.meter for giver in givers if giver.after}
-        asked -= {price.meter for _, _, price in self.usage_prices()}
         asked |= {refund.meter for refund in self.refunds.values()}
-        return sorted(meter for meter in asked if meter)
+        priced = {price.meter for _, _, price in self.usage_prices()}
+        return sorted(meter for meter in asked - priced if meter)
 
     def stream_of(self, plan: str, price: Price) -> str:
         """Return the revenue stream of a price of a plan."""
