@@ -69,6 +69,12 @@ MEASURES: dict[str, Asked] = {
         f"select -coalesce(sum(p.amount), 0) {_POSTINGS} and p.ledger_account = 'revenue'",
         _OF_POSTINGS,
     ),
+    "monthly_revenue": Asked(
+        "recognised revenue of the period's last month, usage included",
+        f"""select -coalesce(sum(p.amount), 0) {_POSTINGS}
+        and p.ledger_account = 'revenue' and p.month = {_LAST}""",
+        _OF_POSTINGS,
+    ),
     "billed": Asked("invoice lines", f"select coalesce(sum(l.amount), 0) {_LINES}", _OF_LINES),
     "mrr": Asked(
         "committed MRR at the period's end", f"select coalesce(sum(b.amount), 0) {_BALANCES}", _OF_BALANCES

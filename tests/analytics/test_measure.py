@@ -89,6 +89,8 @@ CASES = [
     ({"measure": "revenue", "segment": "large"}, Y2, 12_000),
     ({"measure": "revenue", "thing": ["course", "plugin"]}, Y1, 4_200),
     ({"measure": "revenue", "thing": ["c*", "no-*"]}, Y1, 1_200),
+    ({"measure": "monthly_revenue", "stream": "subscriptions"}, Q1, 100),
+    ({"measure": "monthly_revenue", "stream": "subscriptions"}, Y1, 300),
     ({"measure": "billed", "thing": "plugin"}, Y1, 10_000),
     ({"measure": "payouts", "thing": "plugin"}, Y1, 7_000),
     ({"measure": "payouts", "agreement": "plugin"}, Y2, 0),
