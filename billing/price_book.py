@@ -3,31 +3,27 @@
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from billing.consistency import problems
+from billing.convention import Conventions
 from billing.plan import AddOn, Plan
 from billing.price import Change, Key, Price, Rate, Record
 from billing.rule import Agreement, Discount, Entitlement, Refund
-from metering.document import Problems, parse, read, validate
+from metering import extension
+from metering.document import Problems, parse, validate
+from metering.extension import Layers
 from metering.meter import Meter
-
-
-class Conventions(Record):
-    """How this biller rounds and prorates, declared because billers differ."""
-
-    rounding: Literal["half_up", "half_even", "up", "down"] = "half_up"
-    allowance: Literal["prorated", "full"] = "prorated"
-    payment_terms_days: int = Field(30, ge=0, le=365)
 
 
 class PriceBook(Record):
     """Everything that billing needs to know apart from the facts.
 
     `replaces` maps keys that a log names to the plans, add-ons, discounts and agreements that stand for
-    them in this book, so that a log can be replayed under a book with other names.
+    them in this book, so that a log can be replayed under a book with other names. A file that `extends`
+    another (relative to itself) names only what differs, and `removes` what it drops (dotted paths).
     """
 
     name: str
@@ -85,8 +81,24 @@ class PriceBook(Record):
 
 
 def load(path: Path) -> PriceBook:
-    """Read a price book. Raises Problems with everything that is wrong with it."""
-    return _checked(validate(PriceBook, read(path), str(path)), str(path))
+    """Read a price book, with what it `extends`. Raises Problems with everything that is wrong with it."""
+    layers = Layers(path)
+    try:
+        return _checked(validate(PriceBook, layers.merged(), str(path)), str(path))
+    except Problems as found:
+        if layers.is_extended:
+            raise Problems(map(layers.place, found.problems)) from None
+        raise
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of a price book's file, for editors."""
+    return extension.schema(PriceBook.model_json_schema())
+
+
+def text(path: Path) -> bytes:
+    """Return a price book's file in one with what it extends: what a run keeps. Raises Problems as `read`."""
+    return Layers(path).text()
 
 
 def loads(text: str, place: str = "price book") -> PriceBook:

@@ -143,7 +143,7 @@ def simulate(
     with Publication(out) as publication:
         made = publication.partial
         publication.write(SCENARIO, loaded.text)
-        publication.write(PRICES, loaded.prices_path.read_bytes())
+        publication.write(PRICES, price_book.text(loaded.prices_path))
         if loaded.plan_path is not None:
             publication.write(PLAN, loaded.plan_path.read_bytes())
         log, ledger = Log.create(made / LOG), Ledger.create(made / LEDGER)
@@ -217,7 +217,7 @@ def replay(run: Path, prices: Path, out: Path) -> Finished:
         raise problem(f"--out {out}", "is the run that is replayed", "choose another place")
     with Publication(out) as publication:
         made = publication.partial
-        publication.write(PRICES, prices.read_bytes())
+        publication.write(PRICES, price_book.text(prices))
         contents: dict[str, Any] = {"replay_of": source.head}
         for name in (SCENARIO, PLAN):
             if (run / name).exists():

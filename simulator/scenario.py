@@ -13,13 +13,13 @@ from analytics import plan_file
 from billing import price_book
 from billing.price import Key
 from billing.price_book import PriceBook
+from metering import extension
 from metering.document import Problem, Problems, did_you_mean, parse, problem, validate
+from metering.extension import Layers, extends
 from metering.period import Period, months
 from simulator.agents import AGENTS
 from simulator.expectation import Year, expected
-from simulator.extension import EXTENDS, Layers, extends
 from simulator.plan.file import built_in as plans
-from simulator.toml import to_toml
 from simulator.world import World
 
 T = TypeVar("T")
@@ -62,7 +62,6 @@ class Scenario(Record):
     key by key, everything else replaces what the other file says.
     """
 
-    extends: str = ""
     name: Key
     title: str
     starts_on: date
@@ -110,11 +109,7 @@ def load(name: str | Path, overrides: Mapping[str, str] | None = None) -> Loaded
     """
     path = _path(name)
     layers = Layers(path)
-    data = layers.merged()
-    text = path.read_bytes()
-    if layers.is_extended:
-        files = " and ".join(layer.path.name for layer in layers.layers)
-        text = f"# {files} in one\n{to_toml(data, keeps_empty=True)}".encode()
+    data, text = layers.merged(), layers.text()
     _override(data, overrides or {})
     folder = path.parent if "prices" in (overrides or {}) else layers.folder("prices")
     prices_path = folder / str(data.get("prices", "prices.toml"))
@@ -159,10 +154,8 @@ def _built_in() -> dict[str, Path]:
 
 
 def schema() -> dict[str, Any]:
-    """Return the JSON Schema of a scenario file, for editors; what extends another file may leave out all."""
-    whole = Scenario.model_json_schema()
-    needed = whole.pop("required")
-    return {**whole, "anyOf": [{"required": needed}, {"required": [EXTENDS]}]}
+    """Return the JSON Schema of a scenario file, for editors."""
+    return extension.schema(Scenario.model_json_schema())
 
 
 def _path(name: str | Path) -> Path:
@@ -179,7 +172,6 @@ def _path(name: str | Path) -> Path:
 def _override(data: dict[str, Any], overrides: Mapping[str, str]) -> None:
     """Put the values in their places. Raises Problems for every path that leads nowhere."""
     problems, whole = [], Scenario.model_json_schema()
-    del whole["properties"][EXTENDS]  # the files are merged by now
     for dotted, text in overrides.items():
         at, table = whole, data
         found: Any = data

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 from billing import price_book
-from billing.price_book import Conventions, PriceBook
+from billing.convention import Conventions
+from billing.price_book import PriceBook
 from billing.quote import quote
 from metering.document import Problems, did_you_mean, problem
 from simulator.values import to_json

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from analytics.plan import Plan
-from billing.price_book import PriceBook
+from billing import price_book
 from metering.document import did_you_mean, problem
 from simulator import scenario
 
 SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "plan": Plan.model_json_schema,
-    "price-book": PriceBook.model_json_schema,
+    "price-book": price_book.schema,
     "scenario": scenario.schema,
 }
 """Every file that has a schema."""

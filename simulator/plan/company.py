@@ -9,10 +9,10 @@ from billing.money import minor_units
 from billing.price_book import PriceBook
 from metering.document import Problems
 from metering.period import Period
+from metering.toml import to_toml
 from simulator.plan.counted import Counted, problems
 from simulator.plan.facts import Company, Happened
 from simulator.plan.prices import book_of
-from simulator.toml import to_toml
 
 
 class Compiled(NamedTuple):

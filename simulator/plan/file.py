@@ -12,10 +12,10 @@ from analytics.plan import Plan
 from billing.price import Key
 from metering.document import Problem, Problems, did_you_mean, parse, problem, read, read_text, validate
 from metering.period import Period, add_months
+from metering.toml import to_toml
 from simulator.plan.company import Compiled, compiled
 from simulator.plan.spans import counted, whole
 from simulator.plan.thing import Thing
-from simulator.toml import to_toml
 
 STANDARD = "plan.toml"
 """The file of a plan in a folder of its own."""

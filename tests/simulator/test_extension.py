@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from metering.document import parse
-from simulator.extension import Layers, extends
+from metering.extension import Layers, extends
+from metering.toml import to_toml
 from simulator.scenario import load
-from simulator.toml import to_toml
 from tests.simulator.test_scenario import customers, problems, write
 
 MARKET = """
