@@ -94,6 +94,8 @@ def _missing_quantities(
     over: pl.DataFrame, counted: pl.DataFrame, takes: dict[tuple[str, str], Price], book: PriceBook
 ) -> Iterator[pl.DataFrame]:
     """Price the quantities that are missing as if they came after what was counted in the window."""
+    if not len(over):
+        return
     quantity, in_year = pl.col("counted"), pl.col("counted_month") >= pl.col("year_starts_on")
     sums = (
         over.join(counted.rename({"month": "counted_month"}), on=["subscription", "plan"])
@@ -120,6 +122,8 @@ def _missing_quantities(
 
 def _missing_amounts(over: pl.DataFrame, billed: pl.DataFrame, book: PriceBook) -> Iterator[pl.DataFrame]:
     """Compare what the lines of contract years come to with the least of these years."""
+    if not len(over):
+        return
     paid = (
         over.join(billed.rename({"month": "billed_month"}), on="subscription")
         .filter(pl.col("billed_month").is_between("year_starts_on", "month"))

@@ -1,7 +1,7 @@
 """Dimensions: what the texts of usage and of invoice lines say, read once for each distinct text."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import polars as pl
 
@@ -26,13 +26,20 @@ def among(rows: pl.DataFrame, where: Where) -> pl.DataFrame:
     """Keep the rows whose dimensions have one of the values that `where` asks of each."""
     if not where:
         return rows
+    return rows.filter(pl.col(_TEXT).is_in(having(rows[_TEXT].unique(), where)))
+
+
+def having(texts: Iterable[str], where: Where) -> list[str]:
+    """Return the texts, in order, that have one of the values that `where` asks of each dimension."""
+    if not where:
+        return sorted(texts)
     wanted = {name: (one,) if isinstance(one, str) else one for name, one in where.items()}
-    texts = [
+    return [
         text
-        for text, values in _read(rows).items()
+        for text in sorted(texts)
+        for values in [json.loads(text) if text else {}]
         if all(values.get(name) in ones for name, ones in wanted.items())
     ]
-    return rows.filter(pl.col(_TEXT).is_in(texts))
 
 
 def written(values: Mapping[str, str]) -> str:
@@ -41,5 +48,4 @@ def written(values: Mapping[str, str]) -> str:
 
 
 def _read(rows: pl.DataFrame) -> Mapping[str, Mapping[str, str]]:
-    texts = rows[_TEXT].unique().sort()
-    return {text: json.loads(text) if text else {} for text in texts}
+    return {text: json.loads(text) if text else {} for text in sorted(rows[_TEXT].unique())}

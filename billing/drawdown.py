@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from billing.dimension import among
+from billing.dimension import having
 from billing.grant import Grant
 from billing.money import EXACT, ZERO
 from billing.price_book import PriceBook
@@ -105,10 +105,12 @@ def draw(usage: pl.DataFrame, grants: Iterable[Open], book: PriceBook) -> Drawn:
 
 
 def _purses(grants: Iterable[Open], rows: pl.DataFrame, book: PriceBook) -> list[_Purse]:
-    texts = rows.select("meter", "dimensions").unique()
+    texts: dict[str, list[str]] = {}
+    for meter, text in rows.select("meter", "dimensions").unique().iter_rows():
+        texts.setdefault(meter, []).append(text)
     places = {key: place for place, key in enumerate(book.entitlements)}
     covered = {
-        key: frozenset(among(texts.filter(pl.col("meter") == scope.meter), scope.where)["dimensions"])
+        key: frozenset(having(texts.get(scope.meter, ()), scope.where))
         for key, scope in ((key, one.covers) for key, one in book.entitlements.items())
     }
     return [

@@ -56,13 +56,15 @@ def by_events(events: pl.DataFrame, book: PriceBook, seen: pl.DataFrame) -> tupl
     `events` are those of `metering.usage.single_events`, with `account`, `subscription` and `phase_no`.
     """
     found: list[Grant] = []
+    counted = {meter: rows for (meter,), rows in events.partition_by("meter", as_dict=True).items()}
     for key, entitlement in book.entitlements.items():
         giver = entitlement.given_by
-        if giver.meter is None:
+        if giver.after is not None and giver.after.meter in counted:
+            seen = pl.concat([seen, _seen(counted[giver.after.meter], key, giver.after)])
+        if giver.meter not in counted:
             continue
-        rows = among(events.filter(pl.col("meter") == giver.meter, pl.col("quantity") > 0), giver.where)
+        rows = among(counted[giver.meter].filter(pl.col("quantity") > 0), giver.where)
         if giver.after is not None:
-            seen = pl.concat([seen, _seen(events, key, giver.after)])
             rows = _after(rows, seen.filter(pl.col("entitlement") == key), giver.after)
         found += (_of_event(key, entitlement, row) for row in rows.sort("position").iter_rows(named=True))
     return found, seen
@@ -78,7 +80,8 @@ def forgotten(seen: pl.DataFrame, book: PriceBook, day: date) -> pl.DataFrame:
 
 
 def _seen(events: pl.DataFrame, key: str, after: After) -> pl.DataFrame:
-    rows = among(events.filter(pl.col("meter") == after.meter), after.where)
+    """Note the events of the meter after which others give an entitlement."""
+    rows = among(events, after.where)
     return shaped(_with_same(rows, after).with_columns(entitlement=pl.lit(key)), SEEN_SCHEMA)
 
 

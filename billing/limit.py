@@ -51,7 +51,10 @@ def limited(usage: pl.DataFrame, slices: pl.DataFrame, book: PriceBook) -> Limit
     are the phases' parts of the months. Raises AssertionError for usage that should be known by the day.
     """
     refused = usage.clear()
+    used = set(usage["meter"].unique())
     for meter in _limited_meters(book):
+        if meter not in used:
+            continue
         of_meter = pl.col("meter") == meter
         rows, others = usage.filter(of_meter), usage.filter(~of_meter)
         for plan in _in_steps(book, meter):
@@ -98,6 +101,10 @@ def _cut(
         "usage is not known by the day"
     )
     pools = rows.group_by(pool).agg(used=pl.col("quantity").sum())
+    if limit.per == "subscription":  # most months of most subscriptions stay below: they need no second look
+        pools = pools.filter(pl.col("used") > literal(limit.quantity))
+    if not len(pools):
+        return usage, usage.clear()
     pools = pools.join(_most(slices, limit, plan, is_level=is_level), on=pool[: 3 if is_level else 2])
     pools = pools.with_columns(over=between(pl.col("used") - pl.col("most"), ZERO, None))
     pools = pools.filter(pl.col("over") > 0).select(*pool, "over")
