@@ -242,9 +242,23 @@ def summary(con: DuckDBPyConnection, policy: Policy = DEFAULT) -> pl.DataFrame:
 def derive(frame: pl.DataFrame, by: Dimension, policy: Policy) -> pl.DataFrame:
     """Derive every metric that can be split so, in the order of the registry, and round the ratios."""
     names = [name for name, metric in METRICS.items() if by in metric.splits]
-    plan = (won.matched(frame, policy) if by in OF_ACCOUNTS else frame).lazy()
-    for name in names:
-        # One after the other, so that a metric may use the ones above it, at full precision.
-        plan = plan.with_columns(METRICS[name].function(policy).alias(name))
+    plan = _worked(frame, by, policy)
     rounded = [name for name in names if METRICS[name].unit in (RATIO, MONTHS)]
     return plan.select("month", "part", *names).with_columns(pl.col(rounded).round(PLACES)).collect()
+
+
+def workings(con: DuckDBPyConnection, by: Dimension, policy: Policy = DEFAULT) -> pl.DataFrame:
+    """Return every figure and every metric that can be split so, none of them rounded.
+
+    One row for each closed month and part, by part and month: what explains a metric by the others.
+    """
+    return _worked(figures(con, by), by, policy).collect()
+
+
+def _worked(frame: pl.DataFrame, by: Dimension, policy: Policy) -> pl.LazyFrame:
+    plan = (won.matched(frame, policy) if by in OF_ACCOUNTS else frame).lazy()
+    for name, metric in METRICS.items():
+        if by in metric.splits:
+            # One after the other, so that a metric may use the ones above it, at full precision.
+            plan = plan.with_columns(metric.function(policy).alias(name))
+    return plan

@@ -41,7 +41,7 @@ with {paying},
             on p.account = c.account and p.part = c.part and c.month = p.month + interval 1 month
     ),
     movement as (
-        select pair.month, pair.part, pair.closing - pair.opening as amount,
+        select pair.month, pair.account, pair.part, pair.closing - pair.opening as amount,
             case
                 when pair.opening > 0 and pair.closing > pair.opening then 'expansion'
                 when pair.opening > 0 and pair.closing > 0 then 'contraction'
@@ -56,7 +56,7 @@ with {paying},
         left join total after on after.account = pair.account and after.month = pair.month
         left join won on won.account = pair.account and won.month = pair.month
     )
-select month, part, {sums} from movement t group by all"""
+"""
 
 _HELD = """
 select t.month, {part} as part, sum(t.amount) as committed_mrr from mrr_balances t group by all"""
@@ -82,7 +82,20 @@ def movements(by: Dimension) -> str:
     """Return the query of what changed MRR in each month and, for parts of accounts, who came and went."""
     if by in OF_ACCOUNTS:
         return _OF_ACCOUNTS.format(part=of_account(by), join=joined_account(by), sums=_sums(MOVEMENTS))
-    return _OF_SALES.format(sums=_sums(MOVEMENTS + CROSSINGS), paying=_paying(by))
+    sums = _sums(MOVEMENTS + CROSSINGS)
+    return f"{_OF_SALES.format(paying=_paying(by))} select month, part, {sums} from movement t group by all"
+
+
+def moves(by: Dimension) -> str:
+    """Return the query of each account's movements: (month, account, part, kind, amount, cause).
+
+    The cause is the ledger's, and empty for parts of sales, whose movements the balances make.
+    """
+    if by in OF_ACCOUNTS:
+        part, join = of_account(by), joined_account(by)
+        return f"select t.month, t.account, {part} as part, t.kind, t.amount, t.cause from mrr_movements t {join}"
+    moved = _OF_SALES.format(paying=_paying(by))
+    return f"{moved} select month, account, part, kind, amount, '' as cause from movement where amount <> 0"
 
 
 def opened(figures: pl.DataFrame, by: Dimension) -> pl.DataFrame:

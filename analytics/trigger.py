@@ -13,7 +13,7 @@ from duckdb import DuckDBPyConnection
 from billing.plan import Plan
 from billing.price import CATALOG
 from billing.price_book import PriceBook
-from billing.rule import Entitlement, Where
+from billing.rule import Entitlement, Where, listed
 from metering.document import did_you_mean
 from metering.meter import USAGE
 
@@ -215,11 +215,12 @@ _USAGE = """
 
 def _seen(connection: DuckDBPyConnection, book: PriceBook) -> Seen:
     add_ons = _words(connection, "select distinct add_ons from subscription_phases where add_ons <> ''")
+    discounts = _words(connection, "select distinct discount from subscription_phases")
     drawn = "select entitlement, coalesce(sum(drawn) > 0, false) from grants group by entitlement"
     return Seen(
         plans=_words(connection, "select distinct plan from subscription_phases"),
         add_ons={key for text in add_ons for key in json.loads(text)},
-        discounts=_words(connection, "select distinct discount from subscription_phases"),
+        discounts={key for text in discounts for key in listed(text)},
         agreements=_words(connection, "select distinct agreement from payouts"),
         billed=set(connection.execute("select distinct plan, price from invoice_lines").fetchall()),
         drawn=dict(connection.execute(drawn).fetchall()),

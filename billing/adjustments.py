@@ -1,16 +1,19 @@
 """Adjustments: what happens to charges once usage and plans are priced, in one fixed order.
 
-price -> round -> discount -> refund (`billing.refund`) -> commitment (`billing.commitment`). Each adjustment
-is lines of its own, never an edit of another line.
+price -> round -> entitlements -> discounts and bounds -> invoice as a whole, where that is what is rounded ->
+refund (`billing.refund`) -> commitment (`billing.commitment`). Each adjustment is lines of its own, never an
+edit of another line. Refunds and true-ups go by what was billed, and are rounded by themselves.
 """
 
 import polars as pl
 
-from billing.lines import CHARGE_SCHEMA, charges, months_since
-from billing.money import EXACT, round_money, times
+from billing import entitlement
+from billing.bound import bound_prices, take_above_plans
+from billing.discount import lines_made, provisional, take_discounts, taking
+from billing.invoice import settled
+from billing.money import round_money
 from billing.price_book import PriceBook
 from billing.schema import POSTED
-from metering.frame import empty
 
 
 def rounded(lines: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
@@ -20,19 +23,36 @@ def rounded(lines: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
     )
 
 
-def discounts(lines: pl.DataFrame, phases: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
-    """Return a line for each discount off a recurring line or its credit."""
-    if not book.discounts or not len(lines):
-        return empty(CHARGE_SCHEMA)
-    named = phases.filter(pl.col("discount") != "").select("subscription", "phase_no", "discount", "begun_on")
-    found = lines.filter(pl.col("kind").is_in(["recurring", "credit"])).join(
-        named, on=["subscription", "phase_no"], maintain_order="left"
-    )
-    frames = []
-    for key, discount in book.discounts.items():
-        part = found.filter(pl.col("discount") == key)
-        if discount.months is not None:
-            part = part.filter(months_since(pl.col("begun_on"), pl.col("month")) < discount.months)
-        exact = -times(pl.col("amount").cast(EXACT), discount.share)
-        frames.append(part.with_columns(kind=pl.lit("discount"), allowance=pl.lit(0, EXACT), exact=exact))
-    return charges(frames)
+def adjusted(
+    raw: pl.DataFrame,
+    *,
+    counted: pl.DataFrame,
+    drawn: pl.DataFrame,
+    phases: pl.DataFrame,
+    slices: pl.DataFrame,
+    book: PriceBook,
+) -> pl.DataFrame:
+    """Return charges with their rounded amounts, and with lines for what entitlements and discounts take off.
+
+    `counted` says which charge rates which usage (`billing.rating`), `drawn` which usage is cheaper;
+    `slices` are those that were rated.
+    """
+    lines = raw.with_columns(amount=provisional(pl.col("exact"), book))
+    off = entitlement.discounts(lines, counted, drawn, book)
+    lines = pl.concat([lines, off.with_columns(amount=provisional(pl.col("exact"), book))])
+    less = _discounts(lines, phases, slices, book)
+    return settled(pl.concat([lines, less.select(lines.columns)]), book)
+
+
+def _discounts(
+    lines: pl.DataFrame, phases: pl.DataFrame, slices: pl.DataFrame, book: PriceBook
+) -> pl.DataFrame:
+    bill = taking(lines, phases, book)
+    is_after = book.conventions.maximum == "after_discounts"
+    if not is_after:
+        take_above_plans(bill)
+    take_discounts(bill)
+    bound_prices(bill, slices)
+    if is_after:
+        take_above_plans(bill)
+    return lines_made(bill)

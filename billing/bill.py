@@ -6,25 +6,28 @@ in. So a run that bills month by month and a replay that bills all months at onc
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import NamedTuple
 
 import duckdb
 import polars as pl
 
-from billing import adjustments, commitment, entitlement, invoice, rating, recognition, refund
-from billing.coverage import cover
+from billing import adjustments, commitment, entitlement, invoice, rating, recognition, recurring, refund
+from billing.convention import Conventions
+from billing.coverage import Covered, cover
 from billing.day import wanted
 from billing.grant import Grant
-from billing.lines import slices
+from billing.lines import CALENDAR, slices
 from billing.price_book import PriceBook
-from billing.recurring import monthly
+from billing.proration import is_by_day
 from billing.schema import as_table
 from billing.subscription import Subscriptions
 from billing.yearly import Value, dated_charges, yearly_value
-from metering.frame import empty
-from metering.log import Log
-from metering.period import Period
+from metering.frame import empty, shaped
+from metering.known import Source, known
+from metering.period import Period, add_months, month_of
 from metering.usage import DAY_SCHEMA, measure, measure_days, single_events
+from metering.weighted import SLICE_SCHEMA
 
 
 @dataclass
@@ -68,29 +71,37 @@ class Billed(NamedTuple):
 def bill(
     periods: Sequence[Period],
     *,
-    log: Log,
+    log: Source,
     book: PriceBook,
     carried: Carried,
     connection: duckdb.DuckDBPyConnection,
     measured: pl.DataFrame | None = None,
+    keep_free: bool = False,
 ) -> Billed:
     """Bill some months in a row of a log under a price book.
 
-    `measured` is what `metering.usage.measure` gave for these months, where that is known already. Raises
+    Of a log with late events, what came in time is billed; `billing.restatement` bills the rest. `measured`
+    is what `metering.usage.measure` gave for these months, where that is known already. Raises
     Problems for facts that name what the book does not have.
     """
-    subscriptions = carried.subscriptions
+    log, subscriptions = known(log), carried.subscriptions
     subscriptions.apply(log.facts(periods), book)
-    phases = subscriptions.frame(since=periods[0].starts_on)
+    phases = subscriptions.frame(since=since_of(periods, book.conventions))
     if measured is None:
-        measured = measure(connection, log, meters=book.meters, spans=spans(phases), periods=periods)
+        lives = spans(phases, periods, book.conventions)
+        measured = measure(connection, log, meters=book.meters, spans=lives, periods=periods)
     events = single_events(connection, log, meters=entitlement.giving_meters(book), periods=periods)
     given = entitlement.give(
         events, carried.entitled, subscriptions=subscriptions, book=book, periods=periods
     )
     finer = wanted(phases, book, given.pairs())
-    days = measure_days(connection, log, meters=book.meters, wanted=finer, periods=periods)
-    return bill_measured(periods, measured, book=book, carried=carried, given=given, days=days)
+    apart = _slices_of_days(phases, periods, book.conventions) if len(finer) else None
+    days = measure_days(
+        connection, log, meters=book.meters, wanted=finer, periods=periods, slices=apart
+    )
+    return bill_measured(
+        periods, measured, book=book, carried=carried, given=given, days=days, keep_free=keep_free
+    )
 
 
 def bill_measured(
@@ -112,60 +123,151 @@ def bill_measured(
     days = empty(DAY_SCHEMA) if days is None else days
     given = entitlement.Given(carried.entitled.open, (), carried.entitled.seen) if given is None else given
     subscriptions = carried.subscriptions
-    phases = subscriptions.frame(since=periods[0].starts_on)
-    parts = slices(phases, periods)
+    phases = subscriptions.frame(since=since_of(periods, book.conventions))
+    parts = slices(phases, periods, book.conventions)
     usage, homeless = at_home(measured, phases)
     on_trial = usage.join(phases.filter("trial"), on=["subscription", "phase_no"], how="semi")
     paid_for = usage.join(on_trial, on=["subscription", "phase_no"], how="anti")
     paid = parts.filter(~pl.col("trial"))
     covered = cover(paid_for, days, given.open, phases=phases, slices=paid, book=book)
-    rated = rating.rate(covered.payable, covered.slices, book, carried.windows)
     walk = dated_charges(subscriptions, phases, book, periods, carried.yearly)
-    paid_monthly = monthly(parts, book)
-    raw = pl.concat([paid_monthly.charges, walk.charge_frame(), rated.charges])
-    lines = adjustments.rounded(raw, book)
-    off = entitlement.discounts(lines, rated.counted, covered.drawn, book)
-    lines = pl.concat([lines, adjustments.rounded(off, book)])
-    less = adjustments.rounded(adjustments.discounts(lines, phases, book), book)
-    lines = pl.concat([lines, less])
-    back, refunds = refund.refunds(lines, usage, book, carried.refunds)
-    lines = pl.concat([lines, adjustments.rounded(back, book)])
-    more, commitments = commitment.true_ups(
-        lines, parts, book, phases=phases, periods=periods, known=carried.commitments
+    dated = walk.charge_frame()
+    priced = price(
+        book,
+        covered,
+        dated,
+        usage=usage,
+        slices=parts,
+        months=month_slices(parts, phases, periods, book.conventions),
+        phases=phases,
+        periods=periods,
+        carried=carried,
     )
-    lines = pl.concat([lines, more])
-    lines = invoice.number_lines(lines if keep_free else invoice.owed(lines), book)
-    rates = _rated(rated.counted, lines)
+    lines = priced.lines if keep_free else invoice.owed(priced.lines)
+    lines = invoice.number_lines(lines, book)
+    rates = rated_usage(priced.counted, lines)
     return Billed(
         measured,
         usage,
         rates,
-        _unrated(homeless, on_trial, covered.refused, rated.unrated, book),
+        unrated_usage(homeless, on_trial, covered.refused, priced.unrated, book),
         lines,
         invoice.invoices(lines, book),
-        pl.concat([paid_monthly.values, yearly_value(walk, periods)]),
+        pl.concat([priced.values, yearly_value(walk, periods)]),
         given.fresh,
         covered.drawdowns(),
         recognition.sold(given.fresh, rates, lines, book),
         replace(
             carried,
             entitled=entitlement.later(given, covered.left, book, periods),
-            windows=rated.carried,
-            refunds=refunds,
-            commitments=commitments,
+            windows=priced.windows,
+            refunds=priced.refunds,
+            commitments=priced.commitments,
             yearly=walk.values,
         ),
     )
 
 
-def spans(phases: pl.DataFrame) -> pl.DataFrame:
-    """Return when each phase lasts, as `metering.usage.measure` wants to know it."""
-    return phases.select(
-        "phase_no",
-        subject="subscription",
-        starts_at=pl.col("starts_on").cast(pl.Datetime("us")),
-        ends_at=pl.col("ends_on").cast(pl.Datetime("us")),
+class Priced(NamedTuple):
+    """The rounded charges of some months, on no invoice yet, and what the next months have to know.
+
+    `counted` and `unrated` are those of `billing.rating.Rated`; `values` are those of monthly prices.
+    """
+
+    lines: pl.DataFrame
+    counted: pl.DataFrame
+    unrated: pl.DataFrame
+    values: pl.DataFrame
+    windows: pl.DataFrame
+    refunds: refund.Known
+    commitments: commitment.Known
+
+
+def price(
+    book: PriceBook,
+    covered: Covered,
+    dated: pl.DataFrame,
+    *,
+    usage: pl.DataFrame,
+    slices: pl.DataFrame,
+    months: pl.DataFrame,
+    phases: pl.DataFrame,
+    periods: Sequence[Period],
+    carried: Carried,
+) -> Priced:
+    """Price what a book prices: usage that is covered or not, months of plans, and the `dated` charges.
+
+    Adjustments follow in their order (`billing.adjustments`), each by the rounded lines before it.
+    """
+    rated = rating.rate(covered.payable, covered.slices, book, carried.windows)
+    raw = pl.concat([recurring.charged(slices, book), dated, rated.charges])
+    lines = adjustments.adjusted(
+        raw,
+        counted=rated.counted,
+        drawn=covered.drawn,
+        phases=phases,
+        slices=covered.slices,
+        book=book,
     )
+    back, refunds = refund.refunds(lines, usage, book, carried.refunds)
+    lines = pl.concat([lines, adjustments.rounded(back, book)])
+    more, commitments = commitment.true_ups(
+        lines, slices, book, phases=phases, periods=periods, known=carried.commitments
+    )
+    return Priced(
+        pl.concat([lines, more]),
+        rated.counted,
+        rated.unrated,
+        recurring.values(months, book),
+        rated.carried,
+        refunds,
+        commitments,
+    )
+
+
+def since_of(periods: Sequence[Period], conventions: Conventions) -> date:
+    """Return from when phases matter to some months: periods that end in the first began a month before."""
+    first = periods[0].starts_on
+    return first if conventions.periods == "calendar" else add_months(first, -1)
+
+
+def month_slices(
+    parts: pl.DataFrame, phases: pl.DataFrame, periods: Sequence[Period], conventions: Conventions
+) -> pl.DataFrame:
+    """Return the slices of calendar months, which those of the billing periods (`parts`) may be already."""
+    are_months = conventions.periods == "calendar" and conventions.proration == "day"
+    return parts if are_months else slices(phases, periods)
+
+
+def spans(
+    phases: pl.DataFrame, periods: Sequence[Period] = (), conventions: Conventions = CALENDAR
+) -> pl.DataFrame:
+    """Return when each phase lasts, as `metering.usage.measure` wants to know it.
+
+    Where billing periods are no calendar months, for each of the periods that are billed in `periods`, in the
+    month before or in the month after.
+    """
+    if conventions.periods == "calendar":
+        return phases.select("phase_no", "starts_at", "ends_at", subject="subscription")
+    around = [month_of(add_months(periods[0].starts_on, -1)), *periods, month_of(periods[-1].ends_on)]
+    return told_apart(slices(phases, around, conventions))
+
+
+def told_apart(parts: pl.DataFrame) -> pl.DataFrame:
+    """Return slices as metering wants to know them (`metering.weighted.SLICE_SCHEMA`)."""
+    names = {"subject": "subscription", "starts_at": "from_at", "ends_at": "until_at"}
+    return shaped(parts.drop("starts_at", "ends_at").rename({old: new for new, old in names.items()}), SLICE_SCHEMA)
+
+
+def _slices_of_days(
+    phases: pl.DataFrame, periods: Sequence[Period], conventions: Conventions
+) -> pl.DataFrame | None:
+    """Return the slices that usage by the day has to be told apart by, where a day alone does not say it."""
+    if conventions.periods == "calendar" and is_by_day(conventions):
+        return None
+    if conventions.periods == "anniversary":
+        return spans(phases, periods, conventions)
+    return told_apart(slices(phases, periods, conventions))
 
 
 def at_home(measured: pl.DataFrame, phases: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -176,7 +278,7 @@ def at_home(measured: pl.DataFrame, phases: pl.DataFrame) -> tuple[pl.DataFrame,
     return as_table(usage, "usage"), measured.filter(pl.col("phase_no").is_null())
 
 
-def _rated(counted: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+def rated_usage(counted: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     """Say which line rates which usage: a line of a level its phase's, other lines all phases'."""
     keys = ["month", "subscription", "plan", "price", "grouped"]
     named = lines.filter(pl.col("kind") == "usage").rename(
@@ -187,7 +289,7 @@ def _rated(counted: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     return as_table(own, "rated_usage")
 
 
-def _unrated(
+def unrated_usage(
     homeless: pl.DataFrame,
     on_trial: pl.DataFrame,
     refused: pl.DataFrame,

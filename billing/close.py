@@ -3,20 +3,27 @@
 Payouts, committed MRR, payments and the journal of all months, in one pass over columns.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import duckdb
 import polars as pl
 
-from billing import entitlement, journal, mrr, recognition, sharing
+from billing import amendment, entitlement, journal, mrr, recognition, sharing
 from billing.bill import Billed, Carried, bill
+from billing.changeover import bill_both, combined, in_plain_names, paired
 from billing.lines import months_of, slices
 from billing.price_book import PriceBook
+from billing.restatement import Billing, Restated, restate
 from billing.schema import as_table, polars_schema
+from billing.transition import Books, Sole, Transition
+from metering import correction
 from metering.document import Problem, Problems, problem
 from metering.event import AccountSignedUp, InvoicePaid, InvoiceWrittenOff, MoneySpent, PaymentFailed
+from metering.frame import empty
+from metering.known import Source, known
 from metering.log import Fact, Log
 from metering.period import Period
 
@@ -28,6 +35,7 @@ def close(
     connection: duckdb.DuckDBPyConnection,
     measured: pl.DataFrame | None = None,
     step: int = 0,
+    transition: Transition | None = None,
     progress: Callable[[Period, Billed], None] | None = None,
 ) -> dict[str, pl.DataFrame]:
     """Bill every month of a log and return every table of the ledger.
@@ -36,41 +44,87 @@ def close(
     `metering.usage.measure` gave for the log, where that is known already. Raises Problems for facts that
     name what the book does not have, AssertionError for a broken invariant.
     """
-    carried, periods, done = Carried(), log.periods, []
-    size = step or max(1, len(periods))
+    periods = log.periods
+    if not periods:
+        raise problem(str(log.directory), "the log is empty", "record a month first")
+    if transition is not None:
+        return _change(log, book, transition, connection, measured)
+    carried, done = Carried(), []
+    size = step or len(periods)
     for first in range(0, len(periods), size):
         part = periods[first : first + size]
-        known = None
+        some = None
         if measured is not None:
-            known = measured.filter(pl.col("month").is_between(part[0].starts_on, part[-1].starts_on))
-        billed = bill(part, log=log, book=book, carried=carried, connection=connection, measured=known)
+            some = measured.filter(pl.col("month").is_between(part[0].starts_on, part[-1].starts_on))
+        billed = bill(part, log=log, book=book, carried=carried, connection=connection, measured=some)
         carried = billed.carried
         done.append(billed)
         if progress:
             progress(part[-1], billed)
-    if not done:
-        raise problem(str(log.directory), "the log is empty", "record a month first")
-    return _settle(done, log, book, carried)
+    found = None
+    if log.has_late:
+        found = restate(log, periods, billing=_from_the_first(book, connection), connection=connection)
+    return _settle(done, log, Sole(book), found, correction.idle(connection, log))
 
 
-def _settle(done: Sequence[Billed], log: Log, book: PriceBook, carried: Carried) -> dict[str, pl.DataFrame]:
-    facts, periods = log.facts(), log.periods
+def _change(
+    log: Log,
+    book: PriceBook,
+    transition: Transition,
+    connection: duckdb.DuckDBPyConnection,
+    measured: pl.DataFrame | None,
+) -> dict[str, pl.DataFrame]:
+    """Bill and settle a log whose subscriptions come from one book to another."""
+    periods = log.periods
+    how = partial(bill_both, book=book, transition=transition, connection=connection)
+
+    def billing(view: Source, some: Sequence[Period]) -> Billed:
+        return how(some, log=view, keep_free=True)
+
+    found = restate(log, periods, billing=billing, connection=connection) if log.has_late else None
+    everything = known(log, periods[-1]) if log.has_late else log
+    pair = paired(everything, combined(book, transition), transition, periods[0].starts_on)
+    done = [how(periods, log=log, measured=measured)]
+    tables = _settle(done, log, pair.handed, found, correction.idle(connection, log))
+    return tables | {"grants": in_plain_names(tables["grants"])}
+
+
+def _from_the_first(book: PriceBook, connection: duckdb.DuckDBPyConnection) -> Billing:
+    """Return how months of a log are billed from the first one on."""
+
+    def billing(view: Source, periods: Sequence[Period]) -> Billed:
+        return bill(periods, log=view, book=book, carried=Carried(), connection=connection, keep_free=True)
+
+    return billing
+
+
+def _settle(
+    done: Sequence[Billed],
+    log: Log,
+    books: Books,
+    restated: Restated | None,
+    idle: Sequence[int],
+) -> dict[str, pl.DataFrame]:
+    facts, periods = amendment.as_booked(log), log.periods
+    book = books.after
+    held = _held([part.values for part in done], done[-1], books, periods)
+    if restated is not None:
+        rounds = [_held([one.billed.values], one.billed, books, periods) for one in restated.rounds]
+        held = amendment.spliced([held], restated, rounds)
+        done = [amendment.together(done, restated, book, log)]
+    carried = done[-1].carried
     phases = carried.subscriptions.frame()
     lines, bills = (pl.concat([part.lines for part in done]), pl.concat([part.invoices for part in done]))
-    values = pl.concat([part.values for part in done])
-    agreed = sharing.deals(facts, book)
-    payouts, taken = sharing.share(lines, agreed, book, phases)
-    accounts = _accounts(facts, agreed)
-    held = mrr.held_at_month_ends(slices(phases, periods), values, book)
-    moved = mrr.recurring(held, phases, accounts, book, periods)
+    parts = [sharing.Part(own, sharing.deals(facts, one), one) for one, own in books.by_account(lines)]
+    payouts, taken = sharing.share_parts(parts, phases)
+    accounts = _accounts(facts, parts[-1].agreed)
+    moved = mrr.recurring(held, phases, accounts, periods)
     payments = _payments(facts, bills)
     grants, drawdowns, sold = _entitled(done, carried, book, periods)
-    served, broken = recognition.recognise_drawn(lines, sold, grants, drawdowns, book=book, periods=periods)
+    drawn = drawdowns if restated is None else amendment.as_known(drawdowns, restated)
     booked = journal.journal([
         journal.invoice_entries(bills, lines, sold),
-        journal.recognition_entries(recognition.recognise(lines, book, periods)),
-        journal.recognition_entries(served),
-        journal.recognition_entries(broken, "breakage"),
+        *_recognised(parts, sold, grants, drawn, periods),
         journal.payment_entries(payments),
         journal.payout_entries(payouts, taken),
         journal.settlement_entries(_settled(payouts, periods)),
@@ -80,7 +134,7 @@ def _settle(done: Sequence[Billed], log: Log, book: PriceBook, carried: Carried)
         "events": log.fact_frame(),
         "accounts": accounts,
         "subscription_phases": as_table(phases.sort("subscription", "phase_no"), "subscription_phases"),
-        "ignored_events": _ignored(carried),
+        "ignored_events": _ignored(carried, idle),
         "usage": pl.concat([part.usage for part in done]),
         "rated_usage": pl.concat([part.rated for part in done]),
         "unrated_usage": pl.concat([part.unrated for part in done]),
@@ -88,6 +142,7 @@ def _settle(done: Sequence[Billed], log: Log, book: PriceBook, carried: Carried)
         "drawdowns": drawdowns,
         "invoices": bills,
         "invoice_lines": lines,
+        "adjustments": empty(polars_schema("adjustments")) if restated is None else restated.adjustments,
         "payouts": payouts,
         "payments": payments,
         "entries": booked.entries,
@@ -95,6 +150,21 @@ def _settle(done: Sequence[Billed], log: Log, book: PriceBook, carried: Carried)
         "mrr_balances": moved.balances,
         "mrr_movements": moved.movements,
     }
+
+
+def _recognised(
+    parts: Sequence[sharing.Part],
+    sold: pl.DataFrame,
+    grants: pl.DataFrame,
+    drawn: pl.DataFrame,
+    periods: Sequence[Period],
+) -> Iterator[pl.DataFrame]:
+    """Book what is earned of deferred lines, each rounded as the book of its invoice rounds."""
+    for lines, _, book in parts:
+        served, broken = recognition.recognise_drawn(lines, sold, grants, drawn, book=book, periods=periods)
+        yield journal.recognition_entries(recognition.recognise(lines, book, periods))
+        yield journal.recognition_entries(served)
+        yield journal.recognition_entries(broken, "breakage")
 
 
 def _entitled(
@@ -109,8 +179,19 @@ def _entitled(
     return grants, drawdowns, sold
 
 
-def _ignored(carried: Carried) -> pl.DataFrame:
-    return pl.DataFrame(carried.subscriptions.ignored, schema=polars_schema("ignored_events"), orient="row")
+def _held(
+    values: Sequence[pl.DataFrame], last: Billed, books: Books, periods: Sequence[Period]
+) -> pl.DataFrame:
+    phases, whole = last.carried.subscriptions.frame(), pl.concat(values)
+    months = books.by_part(slices(phases, periods))
+    return pl.concat([mrr.held_at_month_ends(own, whole, book) for book, own in months])
+
+
+def _ignored(carried: Carried, idle: Sequence[int]) -> pl.DataFrame:
+    """Return the ledger's `ignored_events`: those of the fold, and corrections of what is not there."""
+    reason = "corrects no usage event of this subject, meter and time"
+    rows = [*carried.subscriptions.ignored, *((position, reason) for position in idle)]
+    return pl.DataFrame(rows, schema=polars_schema("ignored_events"), orient="row")
 
 
 def _accounts(facts: Sequence[Fact], agreed: pl.DataFrame) -> pl.DataFrame:

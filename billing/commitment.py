@@ -83,6 +83,20 @@ def true_ups(
     return pl.concat([taken, paid]), Known(billed if plans else known.billed, counted)
 
 
+def bound_prices(book: PriceBook) -> list[tuple[str, str]]:
+    """Return each (plan, price) of a book with a commitment; that of a plan as a whole is `commitment`."""
+    takes = [(plan, key) for plan, key, price in book.usage_prices() if price.commitment]
+    return takes + [(key, "commitment") for key, plan in book.plans.items() if plan.commitment]
+
+
+def known_of(lines: pl.DataFrame, book: PriceBook) -> Known:
+    """Return what a book has to know of the lines of earlier months, whichever book billed them."""
+    takes = {(plan, key): price for plan, key, price in book.usage_prices() if price.commitment}
+    plain = lines.filter((pl.col("kind") != "true_up") | (pl.col("price") != "commitment"))
+    billed = plain.group_by("subscription", "month").agg(billed=pl.col("amount").sum())
+    return Known(shaped(billed, BILLED_SCHEMA), _counted(lines, takes))
+
+
 def _counted(lines: pl.DataFrame, takes: dict[tuple[str, str], Price]) -> pl.DataFrame:
     keys = pl.DataFrame(list(takes), schema={"plan": pl.String, "price": pl.String}, orient="row")
     usage = lines.filter(pl.col("kind") == "usage").join(keys, on=["plan", "price"], how="semi")

@@ -11,7 +11,7 @@ import polars as pl
 
 from billing.day import with_days
 from billing.drawdown import DRAWN_SCHEMA, Open, draw
-from billing.limit import limited
+from billing.limit import Limited, limited
 from billing.money import ZERO, literal
 from billing.price_book import PriceBook
 from billing.schema import as_table, polars_schema
@@ -56,12 +56,17 @@ def cover(
     has_limits = any(plan.limits for plan in book.plans.values())
     if not has_limits and not grants:
         return Covered(usage, usage.clear(), empty(DRAWN_SCHEMA), slices, [])
-    served, refused, slices = limited(with_days(usage, days, phases), slices, book)
-    drawn, left = draw(served, grants, book)
-    payable = _by_month(served)
+    held = limited(with_days(usage, days, slices), slices, book)
+    drawn, left = draw(held.served, grants, book)
+    return covered_by(held, drawn, left, book)
+
+
+def covered_by(held: Limited, drawn: pl.DataFrame, left: list[Open], book: PriceBook) -> Covered:
+    """Say what is to be paid for of usage that was held against limits, and of which some was drawn."""
+    payable = _by_month(held.served)
     if len(drawn):
         payable = _without(payable, drawn, book)
-    return Covered(payable, _by_month(refused), drawn, slices, left)
+    return Covered(payable, _by_month(held.refused), drawn, held.slices, left)
 
 
 def _by_month(rows: pl.DataFrame) -> pl.DataFrame:

@@ -14,7 +14,6 @@ from billing.limit import looks_at_days
 from billing.money import EXACTLY, over
 from billing.price_book import PriceBook
 from metering.frame import empty
-from metering.period import Period
 from metering.usage import DAY_SCHEMA
 
 WANTED_SCHEMA = pl.Schema({"subject": pl.String(), "meter": pl.String()})
@@ -37,20 +36,20 @@ def wanted(phases: pl.DataFrame, book: PriceBook, entitled: Iterable[tuple[str, 
     return pl.concat(frame.select(WANTED_SCHEMA.names()) for frame in found).unique()
 
 
-def with_days(usage: pl.DataFrame, days: pl.DataFrame, phases: pl.DataFrame) -> pl.DataFrame:
-    """Put days (`DAY_SCHEMA`) in the place of the months that they make up, as column `day`.
+def with_days(usage: pl.DataFrame, days: pl.DataFrame, slices: pl.DataFrame) -> pl.DataFrame:
+    """Put days (`DAY_SCHEMA`) in the place of the periods that they make up, as column `day`.
 
-    Raises AssertionError where the days of a month do not make it up.
+    `slices` say which phase and which period holds a day, where days are not told apart by these already.
+    Raises AssertionError where the days of a period do not make it up.
     """
     usage = usage.with_columns(day=pl.lit(None, pl.Date), step=pl.lit(0))
     if not len(days):
         return usage
-    found = days.rename({"subject": "subscription"}).with_columns(month=pl.col("day").dt.truncate("1mo"))
-    lives = phases.select("subscription", "phase_no", "starts_on", "ends_on")
-    known = found.join(lives, on="subscription").filter(
-        pl.col("day") >= pl.col("starts_on"),
-        pl.col("ends_on").is_null() | (pl.col("day") < pl.col("ends_on")),
-    )
+    known = days.rename({"subject": "subscription"})
+    if "phase_no" not in days.columns:
+        lives = slices.select("subscription", "phase_no", "month", "from_on", "until_on")
+        known = known.join(lives, on="subscription")
+        known = known.filter(pl.col("day").is_between("from_on", "until_on", closed="left"))
     finer = usage.drop("day", "quantity").join(known.select(*_KEYS, "day", "quantity"), on=_KEYS)
     finer = finer.select(usage.columns)
     coarser = usage.join(finer, on=_KEYS, how="semi")
@@ -59,23 +58,14 @@ def with_days(usage: pl.DataFrame, days: pl.DataFrame, phases: pl.DataFrame) -> 
     return pl.concat([usage.join(finer, on=_KEYS, how="anti"), finer])
 
 
-def spread(
-    measured: pl.DataFrame, wanted: pl.DataFrame, phases: pl.DataFrame, period: Period
-) -> pl.DataFrame:
-    """Spread usage that has to be known by the day evenly over the days on which its phase lives."""
-    lives = {
-        (row["subscription"], row["phase_no"]): (
-            max(row["starts_on"], period.starts_on),
-            min(row["ends_on"] or period.ends_on, period.ends_on),
-        )
-        for row in phases.iter_rows(named=True)
-    }
+def spread(measured: pl.DataFrame, wanted: pl.DataFrame, slices: pl.DataFrame) -> pl.DataFrame:
+    """Spread usage that has to be known by the day evenly over the days of its slice of a period."""
+    names = ("subscription", "phase_no", "month", "from_on", "until_on")
+    lives = {row[:3]: row[3:] for row in slices.select(names).iter_rows()}
     rows = []
-    some = measured.filter(pl.col("month") == period.starts_on).join(
-        wanted, on=["subject", "meter"], how="semi"
-    )
+    some = measured.join(wanted, on=["subject", "meter"], how="semi")
     for row in some.iter_rows(named=True):
-        first, end = lives[row["subject"], row["phase_no"]]
+        first, end = lives[row["subject"], row["phase_no"], row["month"]]
         for day, part in enumerate(_parts(row["quantity"], (end - first).days)):
             on = first.fromordinal(first.toordinal() + day)
             rows.append((row["subject"], row["meter"], row["dimensions"], on, part))

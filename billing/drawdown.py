@@ -1,4 +1,4 @@
-"""Draw-down: which days' usage is covered by which grants; of several, what expires first is drawn first.
+"""Draw-down: which days' usage is covered by which grants, in the order of the book's conventions.
 
 Usage is walked through day by day, but only that of accounts and meters with a grant.
 """
@@ -60,7 +60,7 @@ class _Purse:
     grant: Grant
     left: Decimal | None
     texts: frozenset[str]
-    turn: tuple[bool, date, date, int, int, str]
+    turn: tuple[int, bool, date, date, int, int, str]
 
     def may_be_drawn(self, day: date) -> bool:
         """Whether something is left for a day that is not before it was given."""
@@ -119,11 +119,16 @@ def _purses(grants: Iterable[Open], rows: pl.DataFrame, book: PriceBook) -> list
     ]
 
 
-def _turn(grant: Grant, book: PriceBook, place: int) -> tuple[bool, date, date, int, int, str]:
-    """Return what grants are ordered by: free ones first, then what expires first."""
-    is_free = book.entitlements[grant.entitlement].is_free
-    due_on = grant.due_on or date.max
-    return (not is_free, due_on, grant.granted_on, place, grant.position, grant.subscription)
+def _turn(grant: Grant, book: PriceBook, place: int) -> tuple[int, bool, date, date, int, int, str]:
+    """Return what grants are ordered by: free ones first, then what expires first.
+
+    A convention may put the lowest priority before that, or what was granted first.
+    """
+    one, order = book.entitlements[grant.entitlement], book.conventions.drawdown
+    priority = one.priority if order == "priority" else 0
+    days = (grant.due_on or date.max, grant.granted_on)
+    first, second = reversed(days) if order == "granted" else days
+    return (priority, not one.is_free, first, second, place, grant.position, grant.subscription)
 
 
 def _room(rows: pl.DataFrame) -> dict[tuple[object, ...], Decimal]:

@@ -2,12 +2,33 @@
 
 import polars as pl
 
+from billing.money import allocate, round_money
 from billing.price_book import PriceBook
 from billing.schema import POSTED, as_table
 
 _ORDER = ["month", "account", "subscription", "plan", "price", "kind", "starts_on", "phase_no", "dimensions"]
 _TIES = ["meter", "quantity", "exact"]
 """What tells a price from an add-on of the same key."""
+
+
+def settled(lines: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
+    """Return lines with their final amounts: where an invoice is rounded as a whole, its lines share that."""
+    conventions = book.conventions
+    if conventions.rounding_place != "invoice":
+        return lines.with_columns(pl.col("amount").cast(POSTED))
+    group = ["month", "account"]
+    whole = round_money(pl.col("exact").sum().over(group), book.currency, conventions.rounding)
+    rows = lines.sort(*(name for name in _ORDER if name != "phase_no"), *_TIES).with_columns(whole=whole)
+    amounts = allocate(
+        rows,
+        exact="exact",
+        total="whole",
+        over=group,
+        currency=book.currency,
+        mode=conventions.rounding,
+        remainders=conventions.remainders,
+    )
+    return rows.with_columns(amount=amounts.cast(POSTED)).select(lines.columns)
 
 
 def owed(lines: pl.DataFrame) -> pl.DataFrame:

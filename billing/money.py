@@ -26,6 +26,7 @@ Q = TypeVar("Q", Decimal, pl.Expr)
 """A number or a column: what the one arithmetic takes and returns."""
 
 Rounding = Literal["half_up", "half_even", "up", "down"]
+Remainders = Literal["largest", "first", "last"]
 
 EXACT = pl.Decimal(38, 12)
 """The type of columns of quantities and of amounts before rounding."""
@@ -93,12 +94,13 @@ def minor_units(currency: str) -> int:
 def round_money(amount: Q, currency: str, mode: Rounding = "half_up") -> Q:
     """Round to the currency's minor unit, in the named mode; the same for a number and for a column."""
     if isinstance(amount, pl.Expr):
-        return _round_column(amount.cast(EXACT), minor_units(currency), mode)
+        return round_column(amount.cast(EXACT), minor_units(currency), mode)
     rounded = amount.quantize(_unit(currency), rounding=ROUNDINGS[mode], context=_FITS)
     return EXACTLY.plus(rounded)  # a column knows no negative zero
 
 
-def _round_column(amount: pl.Expr, places: int, mode: Rounding) -> pl.Expr:
+def round_column(amount: pl.Expr, places: int, mode: Rounding) -> pl.Expr:
+    """Round a column of numbers to so many decimals."""
     if mode == "half_up":
         return amount.round(places, mode="half_away_from_zero")
     if mode == "half_even":
@@ -145,6 +147,40 @@ def _largest_remainder(units: int, shares: list[Fraction]) -> list[int]:
     for position in by_remainder[: units - sum(parts)]:
         parts[position] += 1
     return parts
+
+
+def allocate(
+    rows: pl.DataFrame,
+    *,
+    exact: str,
+    total: str,
+    over: Sequence[str],
+    currency: str,
+    mode: Rounding = "half_up",
+    remainders: Remainders = "largest",
+) -> pl.Series:
+    """Round exact amounts so that those of a group add up to its rounded total (the same in all its rows).
+
+    `over` names the columns of a group. `largest`: each keeps its whole minor units, and what is missing goes
+    one by one to the largest remainders, ties by the order of the rows. `first`, `last`: each is rounded in
+    `mode`, and the difference goes to the group's first or last row.
+    """
+    unit, sums = literal(_unit(currency)), rows.select(*over, part=pl.col(exact), whole=pl.col(total))
+    if remainders == "largest":
+        cut = pl.col("part").truncate(minor_units(currency))
+        floor = pl.when(cut > pl.col("part")).then(cut - unit).otherwise(cut)
+        sums = sums.with_columns(whole_units=floor.cast(EXACT), rest=(pl.col("part") - floor).cast(EXACT))
+        missing = (pl.col("whole") - pl.col("whole_units").sum().over(over)) * 10 ** minor_units(currency)
+        place = pl.col("rest").rank("ordinal", descending=True).over(over)
+        odd = pl.when(place.cast(pl.Int128) <= missing.cast(pl.Int128)).then(unit).otherwise(literal(ZERO))
+        return sums.select(part=(pl.col("whole_units") + odd).cast(EXACT))["part"]
+    sums = sums.with_columns(part=round_money(pl.col("part"), currency, mode).cast(EXACT)).with_row_index(
+        "row"
+    )
+    rest = pl.col("whole") - pl.col("part").sum().over(over)
+    chosen = pl.col("row").min() if remainders == "first" else pl.col("row").max()
+    odd = pl.when(pl.col("row") == chosen.over(over)).then(rest).otherwise(literal(ZERO))
+    return sums.select(part=(pl.col("part") + odd).cast(EXACT))["part"]
 
 
 def apportion(

@@ -11,8 +11,9 @@ from typing import NamedTuple
 import polars as pl
 
 from billing.commitment import least
+from billing.discount import committed
 from billing.lines import months_of, months_since
-from billing.money import EXACT, over, times
+from billing.money import EXACT, literal, over
 from billing.price_book import PriceBook
 from billing.schema import as_table
 from metering.frame import shaped
@@ -27,10 +28,15 @@ HELD_SCHEMA = pl.Schema(
         "seats": pl.Int64(),
         "add_ons": pl.String(),
         "starts_on": pl.Date(),
+        "stream": pl.String(),
         "amount": EXACT,
     }
 )
 """What a subscription was worth at a month's end, and the terms that made it so."""
+
+
+_OF = ["month", "subscription"]
+_TERMS = ["discount", "begun_on", "billing"]
 
 
 class Recurring(NamedTuple):
@@ -43,43 +49,33 @@ class Recurring(NamedTuple):
 def held_at_month_ends(slices: pl.DataFrame, values: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
     """Value every subscription that lives at a month's last instant (`HELD_SCHEMA`).
 
-    `values` says what each price of it is worth a month: (month, subscription, value).
+    `values` says what each price of it is worth a month: (month, subscription, plan, key, value).
     """
     alive = slices.filter(pl.col("until_on") == pl.col("month_ends_on"), ~pl.col("trial"))
-    worth = values.group_by("month", "subscription").agg(amount=pl.col("value").sum())
-    found = alive.join(worth, on=["month", "subscription"], how="left").with_columns(
-        pl.col("amount").fill_null(0).cast(EXACT)
-    )
-    for key, discount in book.discounts.items():
-        applies = pl.col("discount") == key
-        if discount.months is not None:
-            applies &= months_since(pl.col("begun_on"), pl.col("month")) < discount.months
-        net = pl.col("amount") - times(pl.col("amount"), discount.share)
-        found = found.with_columns(amount=pl.when(applies).then(net).otherwise("amount"))
+    own = committed(values.join(alive.select(*_OF, *_TERMS), on=_OF), book)
+    worth = own.group_by(_OF).agg(amount=pl.col("value").sum())
+    found = alive.join(worth, on=_OF, how="left").with_columns(pl.col("amount").fill_null(0).cast(EXACT))
     for key, plan in book.plans.items():
         if plan.commitment:
             year_no = months_since(pl.col("anchor_on"), pl.col("month")) // 12
             floor = least([over(amount, 12) for amount in plan.commitment.amount], year_no)
             most = pl.max_horizontal("amount", floor)
             found = found.with_columns(amount=pl.when(pl.col("plan") == key).then(most).otherwise("amount"))
+        if plan.maximum is not None:
+            most = pl.min_horizontal("amount", literal(plan.maximum))
+            found = found.with_columns(amount=pl.when(pl.col("plan") == key).then(most).otherwise("amount"))
+    streams = {key: plan.stream for key, plan in book.plans.items()}
+    found = found.with_columns(stream=pl.col("plan").replace(streams))
     return shaped(found.filter(pl.col("amount") > 0), HELD_SCHEMA)
 
 
 def recurring(
-    held: pl.DataFrame,
-    phases: pl.DataFrame,
-    accounts: pl.DataFrame,
-    book: PriceBook,
-    periods: Sequence[Period],
+    held: pl.DataFrame, phases: pl.DataFrame, accounts: pl.DataFrame, periods: Sequence[Period]
 ) -> Recurring:
     """Derive balances and movements from what was held at every month's end of a log."""
     segments = accounts.select("account", "segment")
-    streams = pl.DataFrame(
-        {"plan": list(book.plans), "stream": [plan.stream for plan in book.plans.values()]}
-    )
     balances = (
         held.join(segments, on="account", how="left")
-        .join(streams, on="plan", how="left")
         .with_columns(pl.col("segment").fill_null(""))
         .sort("month", "subscription")
     )

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from billing.price import Key, Price, Record
+from billing.price import Key, Money, Price, Record
 from billing.rule import Commitment, Limit
 
 
@@ -16,7 +16,8 @@ class Seats(Record):
 class Plan(Record):
     """What a subscription is a subscription to.
 
-    `limits` are what it serves at most. `includes` names plans whose service comes with it: nothing is billed
+    `limits` are what it serves at most, `maximum` what the lines of a month come to at most: what is above it
+    is taken off them. `includes` names plans whose service comes with it: nothing is billed
     for them, and `saasim lint` compares what they cost by themselves. `unlimited` names what it promises
     without an end, `seats` or meters: the linter tells where the book charges for more of it, or ends it.
     """
@@ -26,6 +27,7 @@ class Plan(Record):
     prices: dict[Key, Price] = {}
     seats: Seats = Seats()
     commitment: Commitment | None = None
+    maximum: Money | None = None
     limits: dict[Key, Limit] = {}
     includes: tuple[Key, ...] = ()
     unlimited: tuple[Key, ...] = ()

@@ -8,9 +8,9 @@ are the same thing with another unit (calls, devices, dollars) and another windo
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from metering.period import YEAR_MAX, YEAR_MIN, add_months
 
@@ -24,6 +24,23 @@ Day = Annotated[date, Field(ge=date(YEAR_MIN, 1, 1), le=date(YEAR_MAX, 1, 1))]
 Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Model = Literal["flat", "unit", "graduated", "volume", "package", "percentage"]
 Window = Literal["period", "year", "life"]
+Packages = Literal["up", "down", "exact"]
+Share = Annotated[Decimal, Field(gt=0, le=1, decimal_places=9)]
+
+
+class Terms(NamedTuple):
+    """How a biller reads a rate: what of `billing.convention.Conventions` the price models need to know.
+
+    `ends_inclusive`: a quantity of just `up_to` belongs to its tier, and not to the next one. `flat_at_zero`
+    and `minimum_at_zero`: the first tier's flat fee and the minimum are due when nothing is used. Bounds
+    that are not `has_minimum` or `has_maximum` hold after discounts (`billing.bound`), not in the price.
+    """
+
+    ends_inclusive: bool = True
+    flat_at_zero: bool = False
+    minimum_at_zero: bool = False
+    has_minimum: bool = True
+    has_maximum: bool = True
 
 
 class Record(BaseModel):
@@ -33,11 +50,16 @@ class Record(BaseModel):
 
 
 class Tier(Record):
-    """A band of quantities above the tier before it, up to and including `up_to` (open when absent)."""
+    """A band of quantities above the tier before it, up to and including `up_to` (open when absent).
+
+    With a `package_size` its `unit_price` is that of a package; a tier costs at most `maximum`.
+    """
 
     up_to: Quantity | None = None
     unit_price: Money = Decimal(0)
     flat_fee: Money = Decimal(0)
+    package_size: Size | None = None
+    maximum: Money | None = None
 
 
 class Rate(Record):
@@ -45,17 +67,32 @@ class Rate(Record):
 
     flat: `flat_fee` whatever the quantity. unit: `unit_price` each. graduated: each unit by the tier it falls
     in. volume: all units by the tier that the total falls in. package: `unit_price` for each started
-    `package_size`. percentage: `unit_price` (0.25 = 25 %) of an amount. Any quantity above none costs at
-    least `minimum` (a least engagement) and at most `maximum` (a cap on spend).
+    `package_size` (or each full one, or a part's part, as `packages` says). percentage: `unit_price`
+    (0.25 = 25 %) of an amount. A `flat_fee` beside a price for each is due once, with the first unit: with a
+    meter of single events, for each event. Any quantity above none costs at least `minimum` (a least
+    engagement) and at most `maximum` (a cap on spend).
     """
 
     model: Model = "unit"
     unit_price: Money | None = None
     flat_fee: Money | None = None
     package_size: Size | None = None
+    packages: Packages | None = None
     tiers: tuple[Tier, ...] = ()
     minimum: Money | None = None
     maximum: Money | None = None
+    _terms: Terms = PrivateAttr(default=Terms())
+
+    @property
+    def terms(self) -> Terms:
+        """How the biller reads the rate; `under` sets it, from the conventions of the whole book."""
+        return self._terms
+
+    def under(self, terms: Terms) -> Self:
+        """Return the rate as a biller of these terms reads it."""
+        rate = self.model_copy()
+        rate._terms = terms  # noqa: SLF001 - its own copy
+        return rate
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -67,9 +104,11 @@ class Rate(Record):
             if name in _NEEDS[self.model] and not given:
                 message = f"model {self.model!r} needs {name!r}; add {name}"
                 raise ValueError(message)
-            if given and name not in _NEEDS[self.model]:
+            if given and name not in (*_NEEDS[self.model], *_MAY.get(self.model, ())):
                 message = f"model {self.model!r} does not use {name!r}; remove it or change the model"
                 raise ValueError(message)
+        if self.packages is not None and self.package_size is None and not _has_packages(self.tiers):
+            raise ValueError("'packages' goes with 'package_size'; add one or remove it")
         _check_tiers(self.tiers)
         return self
 
@@ -82,6 +121,11 @@ _NEEDS: dict[str, tuple[str, ...]] = {
     "package": ("unit_price", "package_size"),
     "percentage": ("unit_price",),
 }
+_MAY: dict[str, tuple[str, ...]] = dict.fromkeys(("unit", "package", "percentage"), ("flat_fee",))
+
+
+def _has_packages(tiers: tuple[Tier, ...]) -> bool:
+    return any(tier.package_size is not None for tier in tiers)
 
 
 def _check_tiers(tiers: tuple[Tier, ...]) -> None:
@@ -113,6 +157,7 @@ class Change(Record):
     unit_price: Money | None = None
     flat_fee: Money | None = None
     package_size: Size | None = None
+    packages: Packages | None = None
     tiers: tuple[Tier, ...] = ()
     minimum: Money | None = None
     maximum: Money | None = None
@@ -162,7 +207,8 @@ class Price(Rate):
     `latest` that measure a level (gigabytes held) and not a flow (calls made). `share_of` makes it a share
     (0.20 = 20 %, in `unit_price` with model `percentage`) of what another price of the plan costs:
     maintenance of a licence. `commitment` is the least quantity that is paid for in each contract year (the
-    last number holds for all later years); what is missing is trued up at the year's end. `contains` says how
+    last number holds for all later years); what is missing is trued up at the year's end. `off` is a share
+    off each of its lines, as a discount before those of the subscription. `contains` says how
     much of a meter, or of a thing of another name, one of it holds (`hours = 40`): nothing is billed by it,
     `saasim lint` compares.
     """
@@ -180,6 +226,7 @@ class Price(Rate):
     prorate: bool | None = None
     share_of: Key | None = None
     commitment: tuple[Quantity, ...] = ()
+    off: Share | None = None
     contains: dict[str, Size] = {}
     stream: Key | None = None
     changes: tuple[Change, ...] = ()
@@ -215,6 +262,16 @@ class Price(Rate):
     def on(self, day: date, since_on: date | None = None, anchor_on: date | None = None) -> "Price":
         """Return the price in force on `day`, for a customer as `Change.holds` knows it."""
         return self.changed(change.holds(day, since_on, anchor_on) for change in self.changes)
+
+    def read_under(self, terms: Terms) -> "Price":
+        """Return the price, its yearly rate and its changes as a biller of these terms reads them."""
+        changes = tuple(
+            change if change.annual is None
+            else change.model_copy(update={"annual": change.annual.under(terms)})
+            for change in self.changes
+        )  # fmt: skip
+        annual = None if self.annual is None else self.annual.under(terms)
+        return self.model_copy(update={"annual": annual, "changes": changes}).under(terms)
 
     def changed(self, holding: Iterable[bool]) -> "Price":
         """Return the price with those of its changes that hold, in their order."""

@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import Field
 
 from billing.consistency import problems
 from billing.convention import Conventions
 from billing.plan import AddOn, Plan
-from billing.price import Change, Key, Price, Rate, Record
-from billing.rule import Agreement, Discount, Entitlement, Refund
+from billing.price import CATALOG, Change, Key, Price, Rate, Record
+from billing.rule import Agreement, Discount, Entitlement, Refund, listed
 from metering import extension
 from metering.document import Problems, parse, validate
 from metering.extension import Layers
@@ -39,14 +39,41 @@ class PriceBook(Record):
     agreements: dict[Key, Agreement] = {}
     replaces: dict[Key, Key] = {}
 
+    def under(self, conventions: Conventions) -> Self:
+        """Return the book of a biller with these conventions: every rate of it is read as they say."""
+        plans = {
+            key: plan.model_copy(update={"prices": self._read(key, plan, conventions)})
+            for key, plan in self.plans.items()
+        }
+        terms = conventions.terms(is_monthly=True, is_flow=False)
+        add_ons = {
+            key: add_on.model_copy(update={"price": add_on.price.read_under(terms)})
+            for key, add_on in self.add_ons.items()
+        }
+        shares = conventions.terms(is_monthly=False, is_flow=False)
+        agreements = {key: agreement.under(shares) for key, agreement in self.agreements.items()}
+        update = {"conventions": conventions, "plans": plans, "add_ons": add_ons, "agreements": agreements}
+        return self.model_copy(update=update)
+
+    def _read(self, key: str, plan: Plan, conventions: Conventions) -> dict[str, Price]:
+        """Return the prices of a plan as they are read; what is sold by the piece is due for pieces only."""
+        prices = {}
+        for name, price in plan.prices.items():
+            meter = self.meters.get(price.meter or "", Meter())
+            is_monthly = key != CATALOG and price.window == "period" and not meter.each
+            is_flow = price.meter is not None and price.window == "period" and not meter.is_level
+            prices[name] = price.read_under(conventions.terms(is_monthly=is_monthly, is_flow=is_flow))
+        return prices
+
     def renamed(self, fact: Any) -> Any:
         """Return a fact in this book's keys: `replaces` says what other keys stand for here."""
         if not self.replaces:
             return fact
-        named = {name: getattr(fact, name, None) for name in ("plan", "add_on", "discount", "agreement")}
-        return fact._replace(
-            **{name: self.replaces[key] for name, key in named.items() if key in self.replaces}
-        )
+        named = {name: getattr(fact, name, None) for name in ("plan", "add_on", "agreement")}
+        found = {name: self.replaces[key] for name, key in named.items() if key in self.replaces}
+        if keys := listed(getattr(fact, "discount", "")):
+            found["discount"] = ",".join(self.replaces.get(key, key) for key in keys)
+        return fact._replace(**found)
 
     def usage_prices(self) -> Iterator[tuple[str, str, Price]]:
         """Yield (plan, price key, price) for every price that counts usage."""
@@ -84,7 +111,7 @@ def load(path: Path) -> PriceBook:
     """Read a price book, with what it `extends`. Raises Problems with everything that is wrong with it."""
     layers = Layers(path)
     try:
-        return _checked(validate(PriceBook, layers.merged(), str(path)), str(path))
+        return checked(validate(PriceBook, layers.merged(), str(path)), str(path))
     except Problems as found:
         if layers.is_extended:
             raise Problems(map(layers.place, found.problems)) from None
@@ -103,16 +130,20 @@ def text(path: Path) -> bytes:
 
 def loads(text: str, place: str = "price book") -> PriceBook:
     """Read a price book from TOML text. Raises Problems as `load` does."""
-    return _checked(validate(PriceBook, parse(text, place), place), place)
+    return checked(validate(PriceBook, parse(text, place), place), place)
 
 
-def _checked(book: PriceBook, place: str) -> PriceBook:
+def checked(book: PriceBook, place: str) -> PriceBook:
+    """Return a book whose parts fit together, with what follows from its own words worked out.
+
+    Raises Problems with everything that does not fit.
+    """
     if found := list(problems(book, place)):
         raise Problems(found)
     plans = {
         key: plan.model_copy(update={"prices": _shared(plan.prices)}) for key, plan in book.plans.items()
     }
-    return book.model_copy(update={"plans": plans})
+    return book.model_copy(update={"plans": plans}).under(book.conventions)
 
 
 def _shared(prices: dict[str, Price]) -> dict[str, Price]:
@@ -140,7 +171,13 @@ def _times(rate: Rate | Change, share: Decimal) -> dict[str, Any]:
     """Return every price of a rate times a share."""
     prices = {name: getattr(rate, name) for name in ("unit_price", "flat_fee", "minimum", "maximum")}
     tiers = tuple(
-        tier.model_copy(update={"unit_price": tier.unit_price * share, "flat_fee": tier.flat_fee * share})
+        tier.model_copy(
+            update={
+                "unit_price": tier.unit_price * share,
+                "flat_fee": tier.flat_fee * share,
+                "maximum": None if tier.maximum is None else tier.maximum * share,
+            }
+        )
         for tier in rate.tiers
     )
     return {name: price * share for name, price in prices.items() if price is not None} | {"tiers": tiers}

@@ -5,14 +5,20 @@ A request is a mapping, as from a JSON line:
     {"plan": "professional", "seats": 5, "usage": {"api_calls": 62500}, "add_ons": {"premium-llm": 1}}
     {"price": {"model": "package", "package_size": 10000, "unit_price": 10}, "quantity": 12500}
 
-`period` (`2026-03`) and `months` say which months are quoted, `starts_on` and `ends_on` when the subscription
-lives, `billing` whether it pays by month or year, `discount` which discount it has, `before` what its meters
-have counted before in a window of a year or a life, `dimensions` the values of a meter's dimensions.
+`period` (`2026-03`, or `2026-03-15/2026-04-15`) and `months` say which months are quoted, `starts_on` and
+`ends_on`, or the instants `starts_at` and `ends_at`, when the subscription lives, `trial_days` how long it is
+on trial, `changes` what changes and when (`billing.timeline.Change`), `billing` whether it pays by month or
+year, `discount` which discounts it has (`"ten-off,tenth"`), `before` what its meters have counted before in a
+window of a year or a life, `dimensions` the values of a meter's dimensions, `events` the single events of a
+meter where these matter: numbers, or tables that say when (`{"at": "2026-03-20", "quantity": 5}`).
+`conventions` names a biller's, or others than the book's, as text or a table. A request can bring its own
+things: `prices` (a table of prices by key) or a table as `plan` instead of a plan's key, `discounts` (a list,
+taken in its order) and `meters`.
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from datetime import date, datetime, time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Self
 
@@ -20,33 +26,39 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from billing import entitlement, rating
-from billing.bill import Carried, bill_measured, spans
+from billing.bill import Carried, bill_measured
 from billing.day import spread, wanted
 from billing.lines import slices
-from billing.plan import Plan
-from billing.price import Day, Price, Record
-from billing.price_book import PriceBook
+from billing.plan import AddOn, Plan
+from billing.price import Price
+from billing.price_book import PriceBook, checked
 from billing.pricing import Step, explain
+from billing.rule import Discount, listed
 from billing.subscription import Subscriptions
+from billing.timeline import Change, Count, Happened, Timing, measured_events, told
 from metering.document import did_you_mean, problem, validate
-from metering.event import AddOnBought, Event, SubscriptionCancelled, SubscriptionStarted
+from metering.event import SubscriptionStarted
 from metering.frame import empty
 from metering.log import Fact
 from metering.meter import Meter
-from metering.period import Period, months
-from metering.usage import DAY_SCHEMA, EVENT_SCHEMA, MEASURED_SCHEMA
+from metering.period import Period
+from metering.usage import DAY_SCHEMA, EACH, EVENT_SCHEMA, MEASURED_SCHEMA
 
 _SUBSCRIPTION = "quote"
 _METER = "quantity"
 
-Count = Annotated[Decimal, Field(ge=0, le=Decimal(10) ** 15, decimal_places=12)]
+_KINDS = 3
 
 
-class Request(Record):
-    """What to quote. Exactly one of `plan` and `price`."""
+class Request(Timing):
+    """What to quote. Exactly one of `plan`, `price` and `prices`."""
 
-    plan: str | None = None
+    plan: str | dict[str, Any] | None = None
     price: dict[str, Any] | None = None
+    prices: dict[str, dict[str, Any]] | None = None
+    meters: dict[str, dict[str, Any]] = Field({})
+    discounts: tuple[dict[str, Any], ...] = ()
+    conventions: str | dict[str, Any] = ""
     quantity: Count | None = None
     currency: str | None = Field(None, pattern="^[A-Z]{3}$")
     seats: int = Field(1, ge=0)
@@ -54,21 +66,19 @@ class Request(Record):
     discount: str = ""
     add_ons: dict[str, Annotated[int, Field(ge=1)]] = Field({})
     usage: dict[str, Count] = Field({})
+    events: dict[str, tuple[Count | Happened, ...]] = Field({})
     before: dict[str, Count] | Count = Decimal(0)
     dimensions: dict[str, dict[str, str]] = Field({})
-    period: str = Field("", pattern=r"^(20\d{2}-(0[1-9]|1[0-2]))?$")
-    months: int = Field(1, ge=1, le=120)
-    starts_on: Day | None = None
-    ends_on: Day | None = None
 
     @model_validator(mode="after")
     def _one_thing(self) -> Self:
-        if (self.plan is None) == (self.price is None):
+        if [self.plan, self.price, self.prices].count(None) != _KINDS - 1:
             raise ValueError("needs exactly one of 'plan' and 'price'; name a plan, or describe a price")
-        if self.price is not None and self.quantity is None:
+        if self.price is not None and self.quantity is None and not self.events:
             raise ValueError("a price needs a 'quantity'; say how many")
-        if self.starts_on and self.ends_on and self.ends_on <= self.starts_on:
-            raise ValueError(f"ends_on {self.ends_on} is not after starts_on {self.starts_on}; swap them")
+        for key, given in self.events.items():
+            if len({isinstance(one, Happened) for one in given}) > 1:
+                raise ValueError(f"some events of {key!r} say when and others do not; say it of all or none")
         return self
 
 
@@ -82,15 +92,17 @@ def quote(
     for a request that is not right.
     """
     asked = validate(Request, dict(request), place)
-    if asked.price is not None:
-        book, asked = _bare(book, asked, place)
+    if asked.conventions:
+        book = book.under(book.conventions.changed(asked.conventions, f"{place}: conventions"))
+    book, asked = described(book, asked, place)
     _check(book, asked, place)
-    first = date.fromisoformat(f"{asked.period}-01") if asked.period else asked.starts_on or month
-    periods = list(months(first, asked.months))
-    carried = Carried(_subscriptions(book, asked, periods))
+    quoted = asked.quoted(book.conventions, month, place)
+    periods, book = quoted.periods, book.under(quoted.conventions)
+    carried = Carried(_subscriptions(book, asked, quoted.starts_at))
     phases = carried.subscriptions.frame()
-    carried.windows = _windows(book, asked, slices(phases, periods))
-    measured = _measured(asked, periods, phases)
+    parts = slices(phases, periods, book.conventions)
+    carried.windows = _windows(book, asked, parts)
+    measured = _measured(book, asked, parts, periods)
     given = entitlement.give(
         empty(EVENT_SCHEMA),
         carried.entitled,
@@ -99,48 +111,123 @@ def quote(
         periods=periods,
     )
     finer = wanted(phases, book, given.pairs())
-    days = pl.concat([empty(DAY_SCHEMA), *(spread(measured, finer, phases, period) for period in periods)])
+    days = pl.concat([empty(DAY_SCHEMA), spread(measured, finer, parts)])
     billed = bill_measured(
         periods, measured, book=book, carried=carried, given=given, days=days, keep_free=True
     )
-    lines = [_line(row, book, asked) for row in billed.lines.iter_rows(named=True)]
+    shown = [
+        row for row in billed.lines.iter_rows(named=True) if quoted.shows(row["starts_on"], row["ends_on"])
+    ]
+    lines = [_line(row, book, asked) for row in shown]
     exact = sum((Decimal(line["exact"]) for line in lines), Decimal(0))
     amount = sum((Decimal(line["amount"]) for line in lines), Decimal(0))
     whole = {"exact": _plain(exact), "amount": _plain(amount), "currency": book.currency, "lines": lines}
     return whole | _refused(billed.unrated)
 
 
-def _bare(book: PriceBook, asked: Request, place: str) -> tuple[PriceBook, Request]:
-    """Put a bare price into a book of its own, as the only price of a plan."""
-    fields = dict(asked.price or {})
-    if fields.get("per") is None:
-        fields.setdefault("meter", _METER)
-    price = validate(Price, fields, f"{place}: price")
-    plan = Plan(name="quote", stream="quote", prices={"price": price})
-    update: dict[str, Any] = {"plans": {_SUBSCRIPTION: plan}}
-    update |= {name: {} for name in ("meters", "add_ons", "entitlements", "refunds")}
+def described(book: PriceBook, asked: Request, place: str) -> tuple[PriceBook, Request]:
+    """Put what a request brings itself into the book, and name it in the request.
+
+    Prices of its own stand in a book with nothing else but the meters. Raises Problems for what is not right.
+    """
+    changes: dict[str, Any] = {}
+    own = {f"discount-{number}": given for number, given in enumerate(asked.discounts, start=1)}
+    found = {key: validate(Discount, dict(given), f"{place}: {key}") for key, given in own.items()}
+    update: dict[str, Any] = {"discounts": {**book.discounts, **found}}
+    changes["discount"] = ",".join([*listed(asked.discount), *own])
+    meters = {
+        key: validate(Meter, dict(given), f"{place}: meters.{key}") for key, given in asked.meters.items()
+    }
+    plans, add_ons, changes["changes"] = _later_plans(asked, place)
+    if isinstance(asked.plan, str):
+        update["meters"] = {**book.meters, **_implied(plans.values(), book, meters)}
+        if not plans:
+            return book.model_copy(update=update), asked.model_copy(update=changes)
+        update |= {"plans": {**book.plans, **plans}, "add_ons": {**book.add_ons, **add_ons}}
+        return checked(book.model_copy(update=update), place), asked.model_copy(update=changes)
+    plan, own_add_ons = _own_plan(asked, place)
+    plans = {_SUBSCRIPTION: plan, **plans}
+    update |= {name: {} for name in ("entitlements", "refunds", "agreements", "replaces")}
+    update |= {"plans": plans, "add_ons": {**own_add_ons, **add_ons}}
+    update["meters"] = _implied(plans.values(), book, meters)
     if asked.currency is not None:
         update["currency"] = asked.currency
-    quantity = asked.quantity or Decimal(0)
-    changes: dict[str, Any] = {"plan": _SUBSCRIPTION}
-    if price.meter is not None:
-        known = book.meters.get(price.meter, Meter(dimensions=(*price.where, *price.group_by)))
-        update["meters"] = {price.meter: known}
-        changes["usage"] = {price.meter: quantity}
-    elif quantity != int(quantity):
-        raise problem(f"{place}: quantity", f"{quantity} seats cannot be counted", "name a whole number")
-    else:
-        changes["seats"] = int(quantity)
-    return book.model_copy(update=update), asked.model_copy(update=changes)
+    changes |= {"plan": _SUBSCRIPTION, **_counted(asked, plan, place)}
+    return checked(book.model_copy(update=update), place), asked.model_copy(update=changes)
+
+
+def _implied(plans: Iterable[Plan], book: PriceBook, meters: dict[str, Meter]) -> dict[str, Meter]:
+    """Return some meters, and for each meter of the plans that nobody describes the book's or a plain one."""
+    found = dict(meters)
+    for price in (price for plan in plans for price in plan.prices.values()):
+        implied = Meter(dimensions=(*price.where, *price.group_by))
+        if price.meter is not None:
+            found.setdefault(price.meter, book.meters.get(price.meter, implied))
+    return found
+
+
+def _later_plans(asked: Request, place: str) -> tuple[dict[str, Plan], dict[str, AddOn], tuple[Change, ...]]:
+    """Return the plans and add-ons that changes describe, by keys, and the changes that name these."""
+    plans: dict[str, Plan] = {}
+    add_ons: dict[str, AddOn] = {}
+    changes = []
+    for number, change in enumerate(asked.changes, start=1):
+        if isinstance(change.plan, str) or [change.plan, change.price, change.prices].count(None) == _KINDS:
+            changes.append(change)
+            continue
+        key = f"{_SUBSCRIPTION}-{number}"
+        plans[key], own = _own_plan(change, f"{place}: changes.{number - 1}", key)
+        add_ons |= own
+        changes.append(change.model_copy(update={"plan": key}))
+    return plans, add_ons, tuple(changes)
+
+
+def _own_plan(asked: Request | Change, place: str, key: str = _SUBSCRIPTION) -> tuple[Plan, dict[str, AddOn]]:
+    """Return the plan that a request or a change describes, and its price as an add-on where it is one."""
+    if isinstance(asked.plan, dict):
+        given = {"name": "quote", "stream": "quote", **asked.plan}
+        return validate(Plan, given, f"{place}: plan"), {}
+    prices = {}
+    for name, given in (asked.prices or {"price": asked.price or {}}).items():
+        fields = dict(given)
+        if fields.get("per") is None:
+            fields.setdefault("meter", _METER)
+        where = f"{place}: price" if asked.prices is None else f"{place}: prices.{name}"
+        prices[name] = validate(Price, fields, where)
+    add_ons = {
+        name: AddOn(name=name, plans=(key,), price=price)
+        for name, price in prices.items()
+        if price.per == "add_on"
+    }
+    own = {name: price for name, price in prices.items() if name not in add_ons}
+    return Plan(name="quote", stream="quote", prices=own), add_ons
+
+
+def _counted(asked: Request, plan: Plan, place: str) -> dict[str, Any]:
+    """Say what the `quantity` of a single price is: usage, seats or add-ons."""
+    if asked.quantity is None:
+        return {}
+    price = plan.prices.get("price")
+    if price is not None and price.meter is not None:
+        return {"usage": {**asked.usage, price.meter: asked.quantity}}
+    if asked.quantity != int(asked.quantity):
+        raise problem(
+            f"{place}: quantity", f"{asked.quantity} seats cannot be counted", "name a whole number"
+        )
+    count = int(asked.quantity)
+    return {"add_ons": {"price": count} if count else {}} if price is None else {"seats": count}
 
 
 def _check(book: PriceBook, asked: Request, place: str) -> None:
     named: tuple[tuple[str, Iterable[str], Mapping[str, Any]], ...] = (
-        ("plan", [asked.plan or ""], book.plans),
+        ("plan", [str(asked.plan)], book.plans),
+        ("changes", [str(change.plan) for change in asked.changes if change.plan], book.plans),
+        ("changes", [key for change in asked.changes for key in change.add_ons], book.add_ons),
         ("usage", asked.usage, book.meters),
+        ("events", asked.events, book.meters),
         ("before", asked.before if isinstance(asked.before, dict) else (), book.meters),
         ("add_ons", asked.add_ons, book.add_ons),
-        ("discount", [asked.discount] if asked.discount else [], book.discounts),
+        ("discount", listed(asked.discount), book.discounts),
     )
     for field, keys, known in named:
         for key in keys:
@@ -148,35 +235,49 @@ def _check(book: PriceBook, asked: Request, place: str) -> None:
                 raise problem(f"{place}: {field}", f"the price book has no {key!r}", did_you_mean(key, known))
 
 
-def _subscriptions(book: PriceBook, asked: Request, periods: list[Period]) -> Subscriptions:
-    when = datetime.combine(asked.starts_on or periods[0].starts_on, time())
-    facts: list[Any] = [
-        SubscriptionStarted(_SUBSCRIPTION, asked.plan or "", asked.seats, asked.billing, 0, asked.discount),
-        *(AddOnBought(_SUBSCRIPTION, key, count) for key, count in asked.add_ons.items()),
-    ]
-    if asked.ends_on is not None:
-        facts.append(SubscriptionCancelled(_SUBSCRIPTION, asked.ends_on))
-    events = (
-        Event(_SUBSCRIPTION, str(number), _SUBSCRIPTION, when, data) for number, data in enumerate(facts)
+def _subscriptions(book: PriceBook, asked: Request, starts_at: datetime) -> Subscriptions:
+    started = SubscriptionStarted(
+        _SUBSCRIPTION, str(asked.plan), asked.seats, asked.billing, asked.trial_days, asked.discount
     )
+    events = told(_SUBSCRIPTION, asked, started, asked.add_ons, starts_at=starts_at)
     subscriptions = Subscriptions()
     subscriptions.apply([Fact(number, event) for number, event in enumerate(events)], book)
     return subscriptions
 
 
-def _measured(asked: Request, periods: list[Period], phases: pl.DataFrame) -> pl.DataFrame:
-    """Put the usage asked about into the first phase of each month."""
+def _measured(book: PriceBook, asked: Request, parts: pl.DataFrame, periods: list[Period]) -> pl.DataFrame:
+    """Put the usage asked about into the first phase of each period, and dated events where they belong."""
+    undated: list[tuple[str, dict[str, str], Decimal, int]] = [
+        (key, {}, quantity, 1) for key, quantity in asked.usage.items()
+    ]
+    dated: dict[str, list[Happened]] = {}
+    for key, given in asked.events.items():
+        dated[key] = [one for one in given if isinstance(one, Happened)]
+        numbers = tuple(one for one in given if not isinstance(one, Happened))
+        undated += [(key, *one) for one in _measured_events(book.meters[key], numbers)]
+    firsts = parts.sort("from_at").unique("month", keep="first", maintain_order=True)
     rows = []
-    for period in periods:
-        alive = spans(phases).filter(
-            pl.col("starts_at") < period.ends_at,
-            pl.col("ends_at").fill_null(period.ends_at) > period.starts_at,
-        )
-        for meter, quantity in asked.usage.items() if len(alive) else ():
-            values = asked.dimensions.get(meter, {})
-            text = json.dumps(values, sort_keys=True, separators=(",", ":")) if values else ""
-            rows.append((_SUBSCRIPTION, alive["phase_no"][0], meter, text, period.starts_on, quantity, 1))
-    return pl.DataFrame(rows, schema=MEASURED_SCHEMA, orient="row")
+    for month, phase_no in firsts.select("month", "phase_no").iter_rows():
+        for key, values, quantity, events in undated:
+            named = {**asked.dimensions.get(key, {}), **values}
+            text = json.dumps(named, sort_keys=True, separators=(",", ":")) if named else ""
+            rows.append((_SUBSCRIPTION, phase_no, key, text, month, quantity, events))
+    told_when = {key: happened for key, happened in dated.items() if happened}
+    found = measured_events(_SUBSCRIPTION, told_when, meters=book.meters, parts=parts, periods=periods)
+    return pl.concat([pl.DataFrame(rows, schema=MEASURED_SCHEMA, orient="row"), found])
+
+
+def _measured_events(meter: Meter, given: tuple[Decimal, ...]) -> list[tuple[dict[str, str], Decimal, int]]:
+    """Return what a meter makes of single events in their order: dimensions, quantity, number of events."""
+    if meter.each:
+        return [({EACH: f"quote/{number}"}, one, 1) for number, one in enumerate(given, start=1)]
+    results: dict[str, Callable[[], Decimal]] = {
+        "count": lambda: Decimal(len(given)),
+        "max": lambda: max(given),
+        "latest": lambda: given[-1],
+    }
+    counted = results.get(meter.aggregation, lambda: sum(given, Decimal(0)))()
+    return [({}, counted, len(given))] if given else []
 
 
 def _refused(unrated: pl.DataFrame) -> dict[str, Any]:
@@ -222,12 +323,12 @@ def _line(row: Mapping[str, Any], book: PriceBook, asked: Request) -> dict[str, 
 
 def _steps(row: Mapping[str, Any], book: PriceBook, asked: Request) -> list[Step]:
     """Return the arithmetic of a line; its amounts add up to the line's exact amount."""
-    prices = book.plans[row["plan"]].prices
+    prices = {key: add_on.price for key, add_on in book.add_ons.items()} | book.plans[row["plan"]].prices
     if row["kind"] not in {"recurring", "usage", "once"} or row["price"] not in prices:
         return []
     price = prices[row["price"]].on(row["month"])
     rate = price.annual if price.annual is not None and asked.billing == "year" else price
-    before = Decimal(0) if price.window == "period" else _before(asked, row["meter"])
+    before = None if price.window == "period" else _before(asked, row["meter"])
     steps = explain(rate, row["quantity"], before=before, allowance=row["allowance"])
     rest = row["exact"] - sum((step.amount for step in steps), Decimal(0))
     if rest:

@@ -12,11 +12,14 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from billing.lines import by_version, charges, year_start
-from billing.money import EXACT, ZERO, over, times
+from billing.convention import Conventions
+from billing.lines import by_version, charges, months_after
+from billing.money import EXACT, ZERO, round_column, times
 from billing.price import Price
 from billing.price_book import PriceBook
 from billing.pricing import between, charge
+from billing.proration import amount_column
+from billing.standing import idle
 from metering.frame import shaped
 from metering.meter import Meter
 from metering.usage import EACH
@@ -56,20 +59,21 @@ def rate(usage: pl.DataFrame, slices: pl.DataFrame, book: PriceBook, carried: pl
 
     `usage` has the columns of the ledger's `usage`, where `plan` is whose prices hold; `slices` are the
     phases' parts of the months, which bring the allowances; `carried` has those of `CARRIED_SCHEMA`. Charges
-    of quantity 0 are left out.
+    of quantity 0 are left out, but for what is due all the same (`billing.standing`).
     """
     counts = _counts(usage, book)
     counted = usage.join(counts, on=_COUNTED)
-    found = counted.with_columns(dimensions="grouped")
+    found = counted.with_columns(dimensions="grouped", idle=pl.lit(value=False))
     unrated = usage.join(counts, on=_COUNTED, how="anti")
+    standing = idle(found, slices, book).with_columns(idle=pl.lit(value=True))
+    found = pl.concat([found.select(standing.columns), standing])
     levels = _held(found.filter(pl.col("is_level")), slices)
-    flows = _pooled(found.filter(~pl.col("is_level")), slices)
+    flows = _rounded(_pooled(found.filter(~pl.col("is_level")), slices), book)
     plain = flows.filter(pl.col("plain").is_not_null())
     windows = _windowed(flows.filter(pl.col("plain").is_null()), book, carried)
-    full = book.conventions.allowance == "full"
     parts = [
-        *(_level(part, version) for part, version in _by_price(levels, book)),
-        *(_flow(part, version, slices, full=full) for part, version in _by_price(windows, book)),
+        *(_level(part, version, book.conventions) for part, version in _by_price(levels, book)),
+        *(_flow(part, version, slices, book.conventions) for part, version in _by_price(windows, book)),
         _usage_charges(
             plain, pl.lit(0, EXACT), times(between(pl.col("quantity"), ZERO, None), pl.col("plain"))
         ),
@@ -137,32 +141,48 @@ def _kept(price: Price, meter: Meter, values: Mapping[str, str]) -> str:
 
 
 def _held(rows: pl.DataFrame, slices: pl.DataFrame) -> pl.DataFrame:
-    """Put beside a level the part of the month for which its phase held it."""
+    """Put beside a level the part of the period for which its phase held it."""
     keys = [*_MONTH, "phase_no"]
-    terms = ("days", "month_days", "seats", "anchor_on", "since_on", "is_step")
-    held = slices.select(*keys, *terms, starts_on="from_on", ends_on="until_on")
+    terms = ("part", "whole", "seats", "anchor_on", "since_on", "is_step", "period_starts_on", "period_no")
+    held = slices.select(*keys, *terms, starts_on="from_on", ends_on=_end())
     return _added_up(rows, [*keys, "account", "meter", "price", "stream", "dimensions"]).join(held, on=keys)
 
 
 def _pooled(rows: pl.DataFrame, slices: pl.DataFrame) -> pl.DataFrame:
     """Add up what the phases of one plan used in a month, and say when the service began and ended."""
     whole = slices.group_by(_MONTH).agg(
-        pl.col("seats", "anchor_on", "since_on").sort_by("from_on").last(),
+        pl.col("seats", "anchor_on", "since_on", "period_no", "period_starts_on").sort_by("from_at").last(),
         starts_on=pl.col("from_on").min(),
-        ends_on=pl.col("until_on").max(),
+        ends_on=_end().max(),
         is_step=pl.col("is_step").all(),
     )
     keys = [*_MONTH, "account", "meter", "price", "stream", "dimensions", "plain"]
     return _added_up(rows, keys).join(whole, on=_MONTH)
 
 
-def _added_up(rows: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    sums = (
-        [pl.col("quantity").sum()]
-        if "phase_no" in keys
-        else [pl.col("quantity").sum(), pl.col("phase_no").max()]
+def _rounded(flows: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
+    """Round quantities that are weighted by time, as the conventions say."""
+    places, mode = book.conventions.quantity_places, book.conventions.quantity_rounding
+    keys = [key for key, meter in book.meters.items() if meter.is_weighted]
+    if places is None or not keys:
+        return flows
+    rounded = round_column(pl.col("quantity"), places, mode).cast(EXACT)
+    return flows.with_columns(
+        quantity=pl.when(pl.col("meter").is_in(keys)).then(rounded).otherwise("quantity")
     )
-    return rows.group_by(keys).agg(sums).filter(pl.col("quantity") != 0)
+
+
+def _end() -> pl.Expr:
+    """Return the first day after a slice; one within a day has that day."""
+    return pl.max_horizontal("until_on", pl.col("from_on").dt.offset_by("1d"))
+
+
+def _added_up(rows: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """Add up usage; what comes to nothing is left out, unless nothing costs something."""
+    sums = [pl.col("quantity").sum(), pl.col("idle").any()]
+    sums += [] if "phase_no" in keys else [pl.col("phase_no").max()]
+    found = rows.group_by(keys).agg(sums)
+    return found.filter((pl.col("quantity") != 0) | pl.col("idle")).drop("idle")
 
 
 def _windowed(flows: pl.DataFrame, book: PriceBook, carried: pl.DataFrame) -> pl.DataFrame:
@@ -190,14 +210,14 @@ def _by_price(rows: pl.DataFrame, book: PriceBook) -> Iterator[tuple[pl.DataFram
             yield some, version
 
 
-def _level(rows: pl.DataFrame, price: Price) -> pl.DataFrame:
-    """Price a level: one that was held for a part of the month costs its part."""
+def _level(rows: pl.DataFrame, price: Price, conventions: Conventions) -> pl.DataFrame:
+    """Price a level: one that was held for a part of the period costs its part."""
     whole = charge(price, pl.col("quantity"), allowance=_allowance(price))
-    exact = whole if price.prorate is False else _part_of_month(whole)
+    exact = whole if price.prorate is False else amount_column(whole, conventions)
     return _usage_charges(rows, _allowance(price), exact)
 
 
-def _flow(rows: pl.DataFrame, price: Price, slices: pl.DataFrame, *, full: bool) -> pl.DataFrame:
+def _flow(rows: pl.DataFrame, price: Price, slices: pl.DataFrame, conventions: Conventions) -> pl.DataFrame:
     """Price a flow: the months of a longer window go on where the months before them ended."""
     allowance = _allowance(price)
     if price.window != "period":
@@ -205,16 +225,11 @@ def _flow(rows: pl.DataFrame, price: Price, slices: pl.DataFrame, *, full: bool)
         return _usage_charges(rows, allowance, exact)
     if price.allowance:
         parts = slices.join(rows.select(_MONTH), on=_MONTH, how="semi")
-        included = allowance.max() if full else _part_of_month(allowance).sum()
+        is_full = conventions.allowance == "full"
+        included = allowance.max() if is_full else amount_column(allowance, conventions).sum()
         rows = rows.join(parts.group_by(_MONTH).agg(allowance=included), on=_MONTH)
         allowance = pl.col("allowance")
     return _usage_charges(rows, allowance, charge(price, pl.col("quantity"), allowance=allowance))
-
-
-def _part_of_month(whole: pl.Expr) -> pl.Expr:
-    """Return the part of a month's amount or allowance that the days of a phase make up."""
-    part = over(times(whole, pl.col("days").cast(EXACT)), pl.col("month_days").cast(EXACT))
-    return pl.when(pl.col("days") == pl.col("month_days")).then(whole).otherwise(part)
 
 
 def _allowance(price: Price) -> pl.Expr:
@@ -233,4 +248,4 @@ def window_start(price: Price) -> pl.Expr:
     """Return the first month of the window: of the contract year, or of all time."""
     if price.window == "life":
         return pl.lit(date(2000, 1, 1))
-    return year_start(pl.col("anchor_on"), pl.col("month"))
+    return months_after(pl.col("anchor_on").dt.truncate("1mo"), pl.col("period_no") // 12 * 12)

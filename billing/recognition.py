@@ -31,7 +31,9 @@ def recognise(lines: pl.DataFrame, book: PriceBook, periods: Sequence[Period]) -
         pl.col("starts_on") < pl.col("month_ends_on"),
         pl.col("ends_on") > pl.col("month"),
     )
-    earned = _earned_by(pl.col("month_ends_on"), book) - _earned_by(pl.col("month"), book)
+    # What is billed after its service began (an adjustment) has earned the days before as well.
+    before = pl.when(pl.col("month") > pl.col("billed_month")).then(_earned_by(pl.col("month"), book))
+    earned = _earned_by(pl.col("month_ends_on"), book) - before.otherwise(literal(ZERO))
     return spans.with_columns(earned=earned.cast(POSTED)).filter(pl.col("earned") != 0)
 
 

@@ -1,4 +1,4 @@
-"""Recurring charges that are billed monthly in arrears, and the monthly value of every live phase."""
+"""Recurring charges that are billed by the period in arrears, and the monthly value of every live phase."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -6,11 +6,12 @@ from typing import NamedTuple
 import polars as pl
 
 from billing.lines import CHARGE_SCHEMA, by_version, charges
-from billing.money import EXACT, over, times
+from billing.money import EXACT
 from billing.plan import AddOn
 from billing.price import CATALOG, Price
 from billing.price_book import PriceBook
 from billing.pricing import amount
+from billing.unit_price import part_of_units_column
 from metering.frame import empty, shaped
 
 VALUE_SCHEMA = pl.Schema(
@@ -34,45 +35,50 @@ class Item(NamedTuple):
     stream: str
 
 
-class Monthly(NamedTuple):
-    """Charges of monthly prices, and what each is worth a month where it lives at the month's last instant.
+def charged(slices: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
+    """Charge each phase's part of each period, once it is over, for what its plan and its add-ons cost."""
+    is_over = book.conventions.recurring == "arrears"
+    priced = _priced(slices, book) if is_over else None
+    if priced is None:
+        return empty(CHARGE_SCHEMA)
+    part = part_of_units_column(pl.col("full"), pl.col("quantity"), book)
+    due = priced.filter(pl.col("is_whole") | (pl.col("part") > 0)).with_columns(
+        kind=pl.lit("recurring"),
+        meter=pl.lit(""),
+        dimensions=pl.lit(""),
+        allowance=pl.lit(0, EXACT),
+        exact=pl.when("is_whole").then("full").otherwise(part),
+        starts_on="from_on",
+        ends_on=pl.max_horizontal("until_on", pl.col("from_on").dt.offset_by("1d")),
+    )
+    return charges([due])
 
-    `values` has the columns (month, subscription, plan, key, stream, value), without what is worth nothing.
+
+def values(slices: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
+    """Say what each monthly price is worth a month where it lives at a month's last instant (`VALUE_SCHEMA`).
+
+    `slices` are those of calendar months. What is worth nothing is left out.
     """
+    priced = _priced(slices.filter(pl.col("until_on") == pl.col("month_ends_on")), book)
+    if priced is None:
+        return empty(VALUE_SCHEMA)
+    return shaped(priced.rename({"price": "key", "full": "value"}), VALUE_SCHEMA)
 
-    charges: pl.DataFrame
-    values: pl.DataFrame
 
-
-def monthly(slices: pl.DataFrame, book: PriceBook) -> Monthly:
-    """Charge each phase's part of each month for what its plan and its add-ons cost a month."""
+def _priced(slices: pl.DataFrame, book: PriceBook) -> pl.DataFrame | None:
+    """Put beside each slice each price that it pays by the month: what a whole month costs (`full`)."""
     paying = slices.filter(pl.col("billing") == "month", ~pl.col("trial"))
     frames = [
         part.with_columns(
             price=pl.lit(item.key),
             stream=pl.lit(item.stream),
-            whole=amount(price, pl.col("quantity")),
+            full=amount(price, pl.col("quantity")),
             is_whole=pl.lit(price.prorate is False),
         )
         for item, rows in _items(paying, book)
         for price, part in by_version(item.price, rows)
     ]
-    if not frames:
-        return Monthly(empty(CHARGE_SCHEMA), empty(VALUE_SCHEMA))
-    priced = pl.concat(frames).filter(pl.col("whole") != 0)
-    part = over(times(pl.col("whole"), pl.col("days").cast(EXACT)), pl.col("month_days").cast(EXACT))
-    in_full = pl.col("is_whole") | (pl.col("days") == pl.col("month_days"))
-    due = priced.with_columns(
-        kind=pl.lit("recurring"),
-        meter=pl.lit(""),
-        dimensions=pl.lit(""),
-        allowance=pl.lit(0, EXACT),
-        exact=pl.when(in_full).then("whole").otherwise(part),
-        starts_on="from_on",
-        ends_on="until_on",
-    )
-    alive = priced.filter(pl.col("until_on") == pl.col("month_ends_on"))
-    return Monthly(charges([due]), shaped(alive.rename({"price": "key", "whole": "value"}), VALUE_SCHEMA))
+    return pl.concat(frames).filter(pl.col("full") != 0) if frames else None
 
 
 def plan_items(plan_key: str, book: PriceBook) -> Iterator[Item]:

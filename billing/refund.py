@@ -49,6 +49,12 @@ def nothing() -> Known:
     return Known(empty(FEES_SCHEMA), {})
 
 
+def known_of(lines: pl.DataFrame, book: PriceBook, known: Known) -> Known:
+    """Return what a book has to know of the rounded lines of earlier months; `known` is what another knew."""
+    fees = _fees(lines, book).filter(pl.col("by") != "") if book.refunds else empty(FEES_SCHEMA)
+    return Known(_added_up(fees), known.given)
+
+
 def refunds(
     lines: pl.DataFrame, usage: pl.DataFrame, book: PriceBook, known: Known
 ) -> tuple[pl.DataFrame, Known]:

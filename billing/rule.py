@@ -8,9 +8,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from billing.price import Key, Money, Quantity, Rate, Record, Size, Window
+from billing.price import Key, Money, Quantity, Rate, Record, Share, Size, Window
 
-Share = Annotated[Decimal, Field(gt=0, le=1, decimal_places=9)]
 Where = dict[str, str | tuple[str, ...]]
 
 
@@ -98,7 +97,8 @@ class Entitlement(Record):
 
     Prepaid packs, vouchers, included services, coupons and certificates are all of this kind. `quantity`
     units are covered for each unit given (all units when absent), for `months` months from the day it is
-    given; one that renews ends when it renews. Of several, what expires first is drawn first. Covered units
+    given; one that renews ends when it renews. Of several, what expires first is drawn first, unless the
+    book's conventions go by `priority` (the lowest number first) or by the day it was granted. Covered units
     are free; with `share` (0.10 = 10 %) or `amount` off each they are rated, and a discount line takes it
     off. `deferred`: the lines that sell it are earned as units are drawn, and what is left when it expires is
     breakage.
@@ -111,6 +111,7 @@ class Entitlement(Record):
     months: int | None = Field(None, ge=1, le=1200)
     share: Share | None = None
     amount: Money | None = None
+    priority: int = Field(50, ge=0, le=1000)
     deferred: bool = False
     source: str = ""
 
@@ -150,12 +151,38 @@ class Refund(Record):
 
 
 class Discount(Record):
-    """A share (0.15 = 15 %) off every recurring line of a subscription, for good or for some months."""
+    """Something off a subscription's lines, for good or for some months: a `share` or an `amount`.
+
+    A share (0.15 = 15 %) is off each line; an amount once a month off all lines together, in proportion, and
+    never more than they come to. `on` says which lines: recurring fees (with what is credited of them),
+    usage, fees that are due once; `prices` leaves only those of some prices. A subscription may have several
+    discounts (`"ten-off,twenty-percent"`): each takes from what the one before has left.
+    """
 
     name: str = ""
-    share: Annotated[Decimal, Field(gt=0, le=1, decimal_places=9)]
+    share: Share | None = None
+    amount: Annotated[Money, Field(gt=0)] | None = None
+    on: tuple[Literal["recurring", "usage", "once"], ...] = ("recurring",)
+    prices: tuple[Key, ...] = ()
     months: int | None = Field(None, ge=1)
     source: str = ""
+
+    @field_validator("on", mode="before")
+    @classmethod
+    def _several(cls, value: Any) -> Any:
+        return value if isinstance(value, list | tuple) else (value,)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (self.share is None) == (self.amount is None):
+            message = "needs exactly one of 'share' and 'amount'; say how much is off"
+            raise ValueError(message)
+        return self
+
+
+def listed(discounts: str) -> list[str]:
+    """Return the keys of a subscription's discounts, in their order: facts list them with commas."""
+    return [key.strip() for key in discounts.split(",") if key.strip()]
 
 
 class Agreement(Rate):

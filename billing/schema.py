@@ -193,7 +193,7 @@ class InvoiceLineRow(SQLModel, table=True):
     plan: str = _column("plan, or catalog")
     price: str = _column("price key of the book within the plan, or add-on key")
     stream: str = _column("revenue stream")
-    kind: str = _column("recurring, usage, once, credit, discount, refund or true_up")
+    kind: str = _column("recurring, usage, once, credit, discount, refund, true_up or adjustment")
     meter: str = _column("the meter that was rated, or empty")
     dimensions: str = _column("values that the price groups by, as JSON, or empty")
     quantity: Decimal = _exact("what was counted: seats, or units used in this service period")
@@ -203,6 +203,20 @@ class InvoiceLineRow(SQLModel, table=True):
     currency: str = _column("ISO 4217 code")
     starts_on: date = _column("first day of the service period")
     ends_on: date = _column("first day after it")
+
+
+class AdjustmentRow(SQLModel, table=True):
+    """What each line of kind adjustment adjusts: the lines about an earlier month, after something late."""
+
+    __tablename__ = "adjustments"
+    invoice: str = _key("the invoice")
+    line_no: int = _key("the line")
+    service_month: date = _column("the month whose invoice, or its adjustments, had it before")
+    adjusts: str = _column("kind of the lines that are adjusted, such as usage or recurring")
+    quantity_before: Decimal = _exact("quantity of all of these lines before")
+    quantity_after: Decimal = _exact("quantity with what is known now")
+    amount_before: Decimal = _posted("what had been billed for it")
+    amount_after: Decimal = _posted("what it comes to with what is known now")
 
 
 class PayoutRow(SQLModel, table=True):
@@ -295,24 +309,10 @@ class MrrMovementRow(SQLModel, table=True):
 
 
 MODELS: tuple[type[SQLModel], ...] = (
-    EventRow,
-    AccountRow,
-    SubscriptionPhaseRow,
-    UsageRow,
-    RatedUsageRow,
-    UnratedUsageRow,
-    GrantRow,
-    DrawdownRow,
-    IgnoredEventRow,
-    InvoiceRow,
-    InvoiceLineRow,
-    PayoutRow,
-    PaymentRow,
-    EntryRow,
-    PostingRow,
-    MrrBalanceRow,
-    MrrMovementRow,
-)
+    EventRow, AccountRow, SubscriptionPhaseRow, UsageRow, RatedUsageRow, UnratedUsageRow, GrantRow,
+    DrawdownRow, IgnoredEventRow, InvoiceRow, InvoiceLineRow, AdjustmentRow, PayoutRow, PaymentRow, EntryRow,
+    PostingRow, MrrBalanceRow, MrrMovementRow,
+)  # fmt: skip
 
 TABLES: dict[str, type[SQLModel]] = {str(model.__tablename__): model for model in MODELS}
 """Every table of the ledger by name, from facts to what follows from them."""

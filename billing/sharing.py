@@ -5,7 +5,7 @@ month is rounded once and split over its customers, so no cent is made or lost. 
 or whom the lines themselves name (the seller of a listing): then each buyer counts as a deal of its own.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -56,6 +56,17 @@ class Shared(NamedTuple):
     taken: pl.DataFrame
 
 
+class Workings(NamedTuple):
+    """The lines that an agreement is on, and what each of its windows earns in each month.
+
+    `earned` has a row for each customer: `part` of it was billed to the customer, `basis` to all customers of
+    the window (`group`) in the month, `before` in its earlier months; `earned` is what the window earns.
+    """
+
+    eligible: pl.DataFrame
+    earned: pl.DataFrame
+
+
 def deals(facts: Iterable[Fact], book: PriceBook) -> pl.DataFrame:
     """Return the deals among some facts (`DEAL_SCHEMA`); the first of a kind counts.
 
@@ -79,30 +90,68 @@ def deals(facts: Iterable[Fact], book: PriceBook) -> pl.DataFrame:
     return found.unique(["account", "partner", "agreement"], keep="first", maintain_order=True)
 
 
-def share(lines: pl.DataFrame, agreed: pl.DataFrame, book: PriceBook, phases: pl.DataFrame) -> Shared:
-    """Share all invoice lines of a log, by the deals (`DEAL_SCHEMA`) and by whom the lines name.
+class Part(NamedTuple):
+    """Invoice lines of some months and accounts, the deals (`DEAL_SCHEMA`), and the book that shares them."""
 
-    `phases` say which plans those who are named are on, where these give them another share.
+    lines: pl.DataFrame
+    agreed: pl.DataFrame
+    book: PriceBook
+
+
+def share(lines: pl.DataFrame, agreed: pl.DataFrame, book: PriceBook, phases: pl.DataFrame) -> Shared:
+    """Share all invoice lines of a log by one book. See `share_parts`."""
+    return share_parts([Part(lines, agreed, book)], phases)
+
+
+def share_parts(parts: Sequence[Part], phases: pl.DataFrame) -> Shared:
+    """Share all invoice lines of a log, by the deals and by whom the lines name, each part by its own book.
+
+    The bands of an agreement add up over all parts; in one month the earlier parts come first. `phases` say
+    which plans those who are named are on, where these give them another share.
     """
     payouts, taken = [empty(polars_schema("payouts"))], [empty(TAKEN_SCHEMA)]
-    for key, agreement in book.agreements.items():
-        eligible = _eligible(lines, agreed, agreement, key)
-        if not len(eligible):
-            continue
-        earned = _earned(_shares(eligible, agreement, key), agreement, book, phases)
-        payouts.append(_payouts(earned, agreement, book))
-        if agreement.revenue == "net":
-            taken.append(_taken(eligible, payouts[-1], book))
+    for key in dict.fromkeys(key for part in parts for key in part.book.agreements):
+        for side, worked in workings(parts, phases, agreement=key):
+            book = parts[side].book
+            payouts.append(_payouts(worked.earned, book.agreements[key], book))
+            if book.agreements[key].revenue == "net":
+                taken.append(_taken(worked.eligible, payouts[-1], book))
     return Shared(pl.concat(payouts).sort("month", "payout"), pl.concat(taken))
+
+
+def workings(
+    parts: Sequence[Part], phases: pl.DataFrame, *, agreement: str
+) -> Iterator[tuple[int, Workings]]:
+    """Yield how what is paid under one agreement comes about, for each part (by its number) that has any."""
+    lines = pl.concat(part.lines.with_columns(side=pl.lit(side)) for side, part in enumerate(parts))
+    eligible = {
+        side: _eligible(lines, part.agreed, rule, agreement).filter(pl.col("side") == side)
+        for side, part in enumerate(parts)
+        if (rule := part.book.agreements.get(agreement)) is not None
+    }
+    together = pl.concat(eligible.values())
+    for side, own in eligible.items():
+        if len(own):
+            book = parts[side].book
+            rule = book.agreements[agreement]
+            shares = _shares(together, rule, agreement).filter(pl.col("side") == side)
+            yield side, Workings(own, _earned(shares, rule, book, phases))
+
+
+_ELIGIBLE = ("month", "account", "partner", "first_month", "invoice", "line_no", "stream", "amount", "side")
 
 
 def _eligible(lines: pl.DataFrame, agreed: pl.DataFrame, agreement: Agreement, key: str) -> pl.DataFrame:
     """Return the lines that an agreement is on, with whom it pays and the month of its first deal."""
+    return _on(lines, agreed, agreement, key).select(_ELIGIBLE)
+
+
+def _on(lines: pl.DataFrame, agreed: pl.DataFrame, agreement: Agreement, key: str) -> pl.DataFrame:
     holder = ["partner"] if agreement.per == "partner" else ["partner", "account"]
     first = pl.col("deal_month").min().over(holder)
     made = agreed.filter(pl.col("agreement") == key).drop("agreement")
     if not (agreement.payee or len(made)):
-        return lines.clear()
+        return lines.clear().with_columns(partner=pl.lit(""), first_month=pl.lit(None, pl.Date))
     if agreement.streams:
         lines = lines.filter(pl.col("stream").is_in(agreement.streams))
     if agreement.prices:
@@ -124,7 +173,7 @@ def _shares(eligible: pl.DataFrame, agreement: Agreement, key: str) -> pl.DataFr
     A `group` is a window in a month: its `basis` is that of all of its accounts together.
     """
     parts = (
-        eligible.group_by(*_PAYOUT, "first_month")
+        eligible.group_by(*_PAYOUT, "first_month", "side")
         .agg(part=pl.col("amount").sum().cast(POSTED))
         .with_columns(
             holder=pl.col("partner" if agreement.per == "partner" else "account"),
@@ -133,11 +182,13 @@ def _shares(eligible: pl.DataFrame, agreement: Agreement, key: str) -> pl.DataFr
         )
     )
     whole = (
-        parts.group_by(*_WINDOW, "month").agg(basis=pl.col("part").sum().cast(EXACT)).sort(*_WINDOW, "month")
+        parts.group_by(*_WINDOW, "month", "side")
+        .agg(basis=pl.col("part").sum().cast(EXACT))
+        .sort(*_WINDOW, "month", "side")
     )
     before = pl.col("basis").cum_sum().over(_WINDOW) - pl.col("basis")
     whole = whole.with_columns(before=before.cast(EXACT)).with_row_index("group")
-    return parts.join(whole, on=[*_WINDOW, "month"])
+    return parts.join(whole, on=[*_WINDOW, "month", "side"])
 
 
 def _window(agreement: Agreement) -> pl.Expr:

@@ -1,19 +1,22 @@
 """Subscriptions: a fold of facts into phases, half-open spans in which nothing about a subscription changed.
 
-A change counts from the start of its day. Of several changes on one day the last one counts, so no phase is
-empty. A phase may lie ahead: a trial is followed by the paid phase, a cancellation may name a later day.
+A change counts from the start of its day, or of its second, where the book prorates by the second. Of several
+changes at once the last one counts, so no phase is empty. A phase may lie ahead: a trial is followed by the
+paid phase, a cancellation may name a later day.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from billing.price import CATALOG
 from billing.price_book import PriceBook
+from billing.proration import counted_from, is_by_day
+from billing.rule import listed
 from billing.schema import polars_schema
 from metering.document import Problem, Problems, did_you_mean
 from metering.event import (
@@ -31,7 +34,10 @@ from metering.log import Fact
 
 
 class Phase(NamedTuple):
-    """A span of a subscription's life; the columns of the ledger's `subscription_phases`."""
+    """A span of a subscription's life, from an instant to another; the ledger knows their days.
+
+    A phase within a day starts and ends on the same day, and so has no day in the ledger.
+    """
 
     subscription: str
     phase_no: int
@@ -42,10 +48,25 @@ class Phase(NamedTuple):
     add_ons: tuple[tuple[str, int], ...]
     discount: str
     trial: bool
-    anchor_on: date
-    starts_on: date
-    ends_on: date | None
+    anchor_at: datetime
+    starts_at: datetime
+    ends_at: datetime | None
     end_reason: str
+
+    @property
+    def anchor_on(self) -> date:
+        """The day from which contract years are counted."""
+        return self.anchor_at.date()
+
+    @property
+    def starts_on(self) -> date:
+        """The first day."""
+        return self.starts_at.date()
+
+    @property
+    def ends_on(self) -> date | None:
+        """The first day after the phase; None while it lasts."""
+        return None if self.ends_at is None else self.ends_at.date()
 
 
 class Ignored(NamedTuple):
@@ -56,9 +77,16 @@ class Ignored(NamedTuple):
 
 
 PHASE_SCHEMA = pl.Schema(
-    {**polars_schema("subscription_phases"), "begun_on": pl.Date(), "since_on": pl.Date()}
+    {
+        **polars_schema("subscription_phases"),
+        "begun_on": pl.Date(),
+        "since_on": pl.Date(),
+        "anchor_at": pl.Datetime("us"),
+        "starts_at": pl.Datetime("us"),
+        "ends_at": pl.Datetime("us"),
+    }
 )
-"""The columns of the ledger's `subscription_phases`, and since when the subscription and its plan last."""
+"""The ledger's `subscription_phases`, since when the subscription and its plan last, and the instants."""
 
 
 @dataclass
@@ -83,7 +111,8 @@ class Subscriptions:
             for problem in _unknown_keys(position, book.renamed(event.data), book):
                 problems.setdefault(problem.message, problem)
             data = book.renamed(event.data)
-            reason = fold(self, event.subject, event.occurred_at.date(), data, book)
+            at = counted_from(event.occurred_at, book.conventions)
+            reason = fold(self, event.subject, at, data, book)
             self._touched[getattr(data, "subscription", event.subject)] = None
             if reason:
                 self.ignored.append(Ignored(position, reason))
@@ -93,12 +122,7 @@ class Subscriptions:
     def frame(self, since: date | None = None) -> pl.DataFrame:
         """Return every phase (`PHASE_SCHEMA`), or those that had not ended before `since`, in no order."""
         if self._touched:
-            rows = [
-                (*phase[:6], _as_json(phase.add_ons), *phase[7:], phases[0].starts_on, since_on)
-                for subscription in self._touched
-                for phases in [self.phases.get(subscription, [])]
-                for phase, since_on in with_plan_since(phases)
-            ]
+            rows = [row for subscription in self._touched for row in _rows(self.phases.get(subscription, []))]
             fresh = pl.DataFrame(rows, schema=PHASE_SCHEMA, orient="row")
             touched = pl.Series(list(self._touched), dtype=pl.String)
             same = self._known.filter(~pl.col("subscription").is_in(touched.implode()))
@@ -109,12 +133,26 @@ class Subscriptions:
         return self._known.filter(pl.col("ends_on").is_null() | (pl.col("ends_on") >= since))
 
 
+def _rows(phases: Sequence[Phase]) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a subscription's phases (`PHASE_SCHEMA`)."""
+    for phase, since_on in with_plan_since(phases):
+        days = (phase.anchor_on, phase.starts_on, phase.ends_on, phase.end_reason)
+        lasting = (
+            phases[0].starts_on,
+            since_on,
+            phase.anchor_at,
+            phase.starts_at,
+            phase.ends_at,
+        )
+        yield (*phase[:6], _as_json(phase.add_ons), phase.discount, phase.trial, *days, *lasting)
+
+
 def with_plan_since(phases: Iterable[Phase]) -> Iterator[tuple[Phase, date]]:
     """Yield each phase with the first day of the unbroken run of phases on its plan."""
     before: Phase | None = None
     since_on = date.min
     for phase in phases:
-        if before is None or before.plan != phase.plan or before.ends_on != phase.starts_on:
+        if before is None or before.plan != phase.plan or before.ends_at != phase.starts_at:
             since_on = phase.starts_on
         yield phase, since_on
         before = phase
@@ -124,102 +162,120 @@ def _as_json(add_ons: tuple[tuple[str, int], ...]) -> str:
     return json.dumps(dict(add_ons), separators=(",", ":")) if add_ons else "{}"
 
 
-def _start(state: Subscriptions, account: str, day: date, data: SubscriptionStarted, book: PriceBook) -> str:
+def _start(
+    state: Subscriptions, account: str, at: datetime, data: SubscriptionStarted, book: PriceBook
+) -> str:
     if data.subscription in state.phases:
         return "the subscription exists already"
-    paid_on = day + timedelta(days=data.trial_days)
+    paid_at = at + timedelta(days=data.trial_days)
     add_ons: tuple[tuple[str, int], ...] = ()
     common = (account, data.plan, data.billing, data.seats, add_ons, data.discount)
     phases = []
     if data.trial_days:
-        phases.append(Phase(data.subscription, 1, *common, True, paid_on, day, paid_on, "changed"))
-    phases.append(Phase(data.subscription, len(phases) + 1, *common, False, paid_on, paid_on, None, ""))
+        phases.append(Phase(data.subscription, 1, *common, True, paid_at, at, paid_at, "changed"))
+    phases.append(Phase(data.subscription, len(phases) + 1, *common, False, paid_at, paid_at, None, ""))
     state.phases[data.subscription] = phases
     return ""
 
 
-def _sign_up(state: Subscriptions, account: str, day: date, data: AccountSignedUp, book: PriceBook) -> str:
+def _sign_up(state: Subscriptions, account: str, at: datetime, data: AccountSignedUp, book: PriceBook) -> str:
     if CATALOG not in book.plans:
         return ""
-    return _start(state, account, day, SubscriptionStarted(account, CATALOG), book)
+    return _start(state, account, at, SubscriptionStarted(account, CATALOG), book)
 
 
-def _change_plan(state: Subscriptions, account: str, day: date, data: PlanChanged, book: PriceBook) -> str:
+def _change_plan(state: Subscriptions, account: str, at: datetime, data: PlanChanged, book: PriceBook) -> str:
     def change(phase: Phase) -> Phase:
-        anchor_on = phase.anchor_on if phase.billing == data.billing else max(day, phase.starts_on)
-        return phase._replace(plan=data.plan, seats=data.seats, billing=data.billing, anchor_on=anchor_on)
+        anchor_at = phase.anchor_at if phase.billing == data.billing else max(at, phase.starts_at)
+        return phase._replace(plan=data.plan, seats=data.seats, billing=data.billing, anchor_at=anchor_at)
 
-    return _change(state, data.subscription, day, change)
-
-
-def _change_seats(state: Subscriptions, account: str, day: date, data: SeatsChanged, book: PriceBook) -> str:
-    return _change(state, data.subscription, day, lambda phase: phase._replace(seats=data.seats))
+    return _change(state, data.subscription, at, change)
 
 
-def _buy_add_on(state: Subscriptions, account: str, day: date, data: AddOnBought, book: PriceBook) -> str:
+def _change_seats(
+    state: Subscriptions, account: str, at: datetime, data: SeatsChanged, book: PriceBook
+) -> str:
+    return _change(state, data.subscription, at, lambda phase: phase._replace(seats=data.seats))
+
+
+def _buy_add_on(state: Subscriptions, account: str, at: datetime, data: AddOnBought, book: PriceBook) -> str:
     def change(phase: Phase) -> Phase:
         held = dict(phase.add_ons)
         held[data.add_on] = held.get(data.add_on, 0) + data.quantity
         return phase._replace(add_ons=tuple(sorted(held.items())))
 
-    return _change(state, data.subscription, day, change)
+    return _change(state, data.subscription, at, change)
 
 
-def _drop_add_on(state: Subscriptions, account: str, day: date, data: AddOnDropped, book: PriceBook) -> str:
+def _drop_add_on(
+    state: Subscriptions, account: str, at: datetime, data: AddOnDropped, book: PriceBook
+) -> str:
     def change(phase: Phase) -> Phase:
         return phase._replace(add_ons=tuple((key, n) for key, n in phase.add_ons if key != data.add_on))
 
-    return _change(state, data.subscription, day, change)
+    return _change(state, data.subscription, at, change)
 
 
 def _cancel(
-    state: Subscriptions, account: str, day: date, data: SubscriptionCancelled, book: PriceBook
+    state: Subscriptions, account: str, at: datetime, data: SubscriptionCancelled, book: PriceBook
 ) -> str:
     phases = state.phases.get(data.subscription)
     if not phases:
         return "no such subscription"
-    end = max(data.effective_on, day)
-    if phases[-1].ends_on is not None and phases[-1].ends_on <= end:
+    end = _end(data.effective_on, at, book)
+    if phases[-1].ends_at is not None and phases[-1].ends_at <= end:
         return "the subscription has ended before"
-    kept = [phase for phase in phases if phase.starts_on < end]
-    if kept and (kept[-1].ends_on is None or kept[-1].ends_on > end or kept[-1].end_reason == "changed"):
-        kept[-1] = kept[-1]._replace(ends_on=end, end_reason=data.reason)
+    kept = [phase for phase in phases if phase.starts_at < end]
+    if kept and (kept[-1].ends_at is None or kept[-1].ends_at > end or kept[-1].end_reason == "changed"):
+        kept[-1] = kept[-1]._replace(ends_at=end, end_reason=data.reason)
     state.phases[data.subscription] = kept
     return ""
 
 
+def _end(effective_on: date, at: datetime, book: PriceBook) -> datetime:
+    """Return when a subscription ends that is cancelled at `at` for a day, which it does not have any more.
+
+    One that is cancelled for the same day has that day where the book bills it.
+    """
+    later = datetime.combine(effective_on, time())
+    if later > at:
+        return later
+    is_billed = book.conventions.cancel_day == "billed" and is_by_day(book.conventions)
+    return at + timedelta(days=1) if is_billed else at
+
+
 def _reactivate(
-    state: Subscriptions, account: str, day: date, data: SubscriptionReactivated, book: PriceBook
+    state: Subscriptions, account: str, at: datetime, data: SubscriptionReactivated, book: PriceBook
 ) -> str:
     phases = state.phases.get(data.subscription)
     if phases is None:
         return "no such subscription"
-    if phases and (phases[-1].ends_on is None or phases[-1].ends_on > day):
+    if phases and (phases[-1].ends_at is None or phases[-1].ends_at > at):
         return "the subscription is alive"
     discount = phases[-1].discount if phases else ""
     fresh = Phase(
         data.subscription, len(phases) + 1, account, data.plan, data.billing, data.seats, (), discount, False,
-        day, day, None, "",
+        at, at, None, "",
     )  # fmt: skip
     phases.append(fresh)
     return ""
 
 
-def _change(state: Subscriptions, subscription: str, day: date, change: Callable[[Phase], Phase]) -> str:
-    """Change a subscription from `day` on: the phase that holds the day is cut there, later ones follow."""
+def _change(state: Subscriptions, subscription: str, at: datetime, change: Callable[[Phase], Phase]) -> str:
+    """Change a subscription from `at` on: the phase that holds the instant is cut, later ones follow."""
     phases = state.phases.get(subscription)
     if not phases:
         return "no such subscription"
-    if phases[-1].ends_on is not None and phases[-1].ends_on <= day:
+    if phases[-1].ends_at is not None and phases[-1].ends_at <= at:
         return "the subscription has ended"
     before: list[Phase] = []
     after: list[Phase] = []
     for phase in phases:
-        if phase.starts_on >= day:
+        if phase.starts_at >= at:
             after.append(change(phase))
-        elif phase.ends_on is None or phase.ends_on > day:
-            before.append(phase._replace(ends_on=day, end_reason="changed"))
-            after.append(change(phase._replace(starts_on=day)))
+        elif phase.ends_at is None or phase.ends_at > at:
+            before.append(phase._replace(ends_at=at, end_reason="changed"))
+            after.append(change(phase._replace(starts_at=at)))
         else:
             before.append(phase)
     together = [*before, *after]
@@ -231,7 +287,7 @@ def _unknown_keys(position: int, data: Any, book: PriceBook) -> Iterable[Problem
     named: list[tuple[str, str, Mapping[str, Any]]] = [
         ("plan", getattr(data, "plan", ""), book.plans),
         ("add-on", getattr(data, "add_on", ""), book.add_ons),
-        ("discount", getattr(data, "discount", ""), book.discounts),
+        *(("discount", key, book.discounts) for key in listed(getattr(data, "discount", ""))),
     ]
     for word, key, known in named:
         if key and key not in known:

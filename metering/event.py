@@ -104,6 +104,16 @@ class UsageRecorded(NamedTuple):
     dimensions: str = ""
 
 
+class UsageCorrected(NamedTuple):
+    """Usage at that time was wrong: the event it `corrects` counts `quantity`, or that is the difference."""
+
+    meter: str
+    quantity: Decimal
+    reason: str
+    corrects: str = ""
+    dimensions: str = ""
+
+
 class OrderPlaced(NamedTuple):
     """Something that is sold by the piece was ordered: an incident pack, a migration kit, a listing."""
 
@@ -312,6 +322,7 @@ EVENTS: dict[str, type[Any]] = {
     "subscription.cancelled": SubscriptionCancelled,
     "subscription.reactivated": SubscriptionReactivated,
     "usage.recorded": UsageRecorded,
+    "usage.corrected": UsageCorrected,
     "order.placed": OrderPlaced,
     "devices.shipped": DevicesShipped,
     "course.enrolled": CourseEnrolled,
@@ -372,18 +383,17 @@ def decode(kind: str, text: str) -> Any:
 
     Raises KeyError for a type that is not in `EVENTS`, TypeError for fields that the kind does not have.
     """
-    fields = json.loads(text)
     readers = _readers(kind)
-    return EVENTS[kind](**{name: readers.get(name, _as_is)(value) for name, value in fields.items()})
+    fields = {
+        name: readers[name](value) if name in readers else value for name, value in json.loads(text).items()
+    }
+    return EVENTS[kind](**fields)
 
 
 @cache
 def _readers(kind: str) -> dict[str, Callable[[Any], Any]]:
-    return {name: _READERS.get(hint, _as_is) for name, hint in get_type_hints(EVENTS[kind]).items()}
-
-
-def _as_is(value: Any) -> Any:
-    return value
+    hints = get_type_hints(EVENTS[kind])
+    return {name: _READERS[hint] for name, hint in hints.items() if hint in _READERS}
 
 
 _READERS: dict[Any, Callable[[Any], Any]] = {Decimal: Decimal, date: date.fromisoformat}

@@ -9,6 +9,8 @@ A block is written to its own files first and counts only once its line in the c
 that dies leaves a log that is valid up to its last whole block. `position` counts facts and usage together,
 without a gap; within a block events are ordered by (occurred_at, source, id), however they arrived.
 
+A block holds what became known in its month; `metering.known` tells a log by the time of occurrence instead.
+
 An event is named by (source, id) for ever. The same name with the same content is a duplicate: counted, kept
 once. With other content it is a conflict: refused, counted and kept in log/refused.jsonl to be shown.
 """
@@ -18,7 +20,6 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -26,23 +27,19 @@ import polars as pl
 
 from metering import garbage
 from metering.codec import decode_all, encode_all
+from metering.delivery import USAGE_SCHEMA, check, count_late, delivered, event_order, extent, ordered
 from metering.document import problem
-from metering.event import QUANTITY_MAX, TYPES, Event, UsageRecorded, encode
-from metering.identity import Identities
+from metering.event import TYPES, Event, UsageCorrected
+from metering.identity import Conflict, Identities
 from metering.period import Period, month_of
 
-USAGE_SCHEMA = pl.Schema(
-    {
-        "source": pl.String(),
-        "id": pl.String(),
-        "subject": pl.String(),
-        "meter": pl.String(),
-        "occurred_at": pl.Datetime("us"),
-        "quantity": pl.Decimal(38, 12),
-        "dimensions": pl.String(),
-    }
-)
-"""How high-volume usage travels: `subject` names the subscription, `dimensions` is a JSON object or empty."""
+__all__ = (
+    "FACT_SCHEMA", "GENESIS", "USAGE_FILE_SCHEMA", "USAGE_SCHEMA", "Block", "Fact", "Flaw", "Log",
+    "event_order", "file_hash",
+)  # fmt: skip
+
+USAGE_FILE_SCHEMA = pl.Schema({"position": pl.Int64(), **USAGE_SCHEMA, "recorded_at": pl.Datetime("us")})
+"""The columns of log/usage."""
 
 FACT_SCHEMA = pl.Schema(
     {
@@ -63,7 +60,11 @@ GENESIS = "0" * 64
 
 
 class Block(NamedTuple):
-    """A line of the chain: what one month's block holds, and the head of the log after it."""
+    """A line of the chain: what one month's block holds, and the head of the log after it.
+
+    `late` counts events of earlier months, `corrections` facts that correct usage; the line leaves both out
+    where there are none.
+    """
 
     month: str
     first_position: int
@@ -74,6 +75,16 @@ class Block(NamedTuple):
     events_sha256: str
     usage_sha256: str
     head: str
+    late: int = 0
+    corrections: int = 0
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """The block as the chain keeps it."""
+        fields = self._asdict()
+        if not (self.late or self.corrections):
+            del fields["late"], fields["corrections"]
+        return fields
 
     @property
     def next_position(self) -> int:
@@ -141,11 +152,27 @@ class Log:
         """The months of the log's blocks, in order."""
         return [month_of(date.fromisoformat(f"{block.month}-01")) for block in self.blocks]
 
-    def append(self, period: Period, facts: Iterable[Event], usage: pl.DataFrame) -> Block:
-        """Write a month's events as the next block and return it.
+    @property
+    def next_position(self) -> int:
+        """The position that the next event gets."""
+        return self.blocks[-1].next_position if self.blocks else 0
 
-        `usage` has the columns of `USAGE_SCHEMA`; single facts of kind usage.recorded join it. Raises
-        Problems where the month is not the next one or an event lies outside of it: nothing is written then.
+    @property
+    def has_late(self) -> bool:
+        """Whether something became known after the month in which it occurred."""
+        return any(block.late for block in self.blocks)
+
+    @property
+    def has_corrections(self) -> bool:
+        """Whether there are facts of kind usage.corrected."""
+        return any(block.corrections for block in self.blocks)
+
+    def append(self, period: Period, facts: Iterable[Event], usage: pl.DataFrame) -> Block:
+        """Write what became known in a month as the next block and return it.
+
+        `usage` has the columns of `metering.delivery.USAGE_SCHEMA` (or `LATE_SCHEMA`); single facts of kind
+        usage.recorded join it. Raises Problems where the month is not the next one or an event became known
+        outside of it: nothing is written then.
         """
         self._check_month(period)
         try:
@@ -167,6 +194,11 @@ class Log:
     def usage_files(self, periods: Sequence[Period] | None = None) -> list[Path]:
         """Return the Parquet files that hold the high-volume usage of some months (all by default)."""
         return [self._path("usage", period) for period in periods or self.periods]
+
+    def usage_source(self, periods: Sequence[Period] | None = None) -> str:
+        """Return SQL that reads the usage of some months (all by default), to stand after `from`."""
+        files = ", ".join("'" + str(path).replace("'", "''") + "'" for path in self.usage_files(periods))
+        return f"read_parquet([{files}])"
 
     def refused(self) -> list[dict[str, Any]]:
         """Return every refused event: its name, and the digests of what is kept and what was refused."""
@@ -210,25 +242,88 @@ class Log:
     def _path(self, name: str, period: Period) -> Path:
         return self.directory / name / f"{period.label}.parquet"
 
+    def adopt(
+        self,
+        period: Period,
+        facts: Iterable[Event],
+        usage_file: Path | None,
+        *,
+        duplicates: int = 0,
+        refused: Sequence[Conflict] = (),
+    ) -> Block:
+        """Make a file of usage the next block's own, and return the block: for more than memory holds.
+
+        `usage_file` has the columns of `USAGE_FILE_SCHEMA`, is in the order of a block, and its positions
+        begin at `next_position` plus the number of facts; it is moved. That no name is told twice, in it or
+        in the log, is the caller's to see to, who says how many duplicates and conflicts there were. Raises
+        Problems as `append` does, and for a file that is another.
+        """
+        self._check_month(period)
+        told, single = delivered(facts, pl.DataFrame(schema=USAGE_SCHEMA))
+        place = str(usage_file)
+        if len(single):
+            raise problem(place, "usage lies among the facts", "put all usage into the file")
+        if usage_file is None:
+            return self._append(period, told, single)
+        rows = pl.scan_parquet(usage_file)
+        if rows.collect_schema() != USAGE_FILE_SCHEMA:
+            raise problem(place, f"has the columns {dict(rows.collect_schema())}", "see USAGE_FILE_SCHEMA")
+        check(period, told, extent(rows, USAGE_FILE_SCHEMA), begins_at=self._begins_at(period))
+        numbers = rows.select(pl.len(), low=pl.col("position").min(), high=pl.col("position").max())
+        count, low, high = numbers.collect().row(0)
+        first = self.next_position + len(told)
+        if count and (low, high) != (first, first + count - 1):
+            raise problem(place, f"has the positions {low} to {high}", f"begin at {first}, without a gap")
+        with usage_file.open("rb") as file:
+            os.fsync(file.fileno())
+        late = count_late(period, told, rows)
+        usage_file.replace(self._path("usage", period))
+        digest = file_hash(self._path("usage", period))
+        self._identities = None  # these names are not known
+        return self._chained(period, told, (count, digest), late=late, refused=refused, duplicates=duplicates)
+
     def _append(self, period: Period, events: Iterable[Event], usage: pl.DataFrame) -> Block:
-        facts, single = _separate(events)
-        usage = pl.concat([usage, single]) if len(single) else usage
-        _check_times(period, facts, usage)
+        facts, usage = delivered(events, usage)
+        check(period, facts, extent(usage.lazy(), usage.columns), begins_at=self._begins_at(period))
         if self._identities is None:
             self._identities = Identities([fact.event for fact in self.facts()], self.usage_files())
         facts, copies, refused = self._identities.new_facts(facts, self.usage_files())
         usage, more_copies, more_refused = self._identities.new_usage(usage, self.usage_files())
-        first = self.blocks[-1].next_position if self.blocks else 0
-        frame = _fact_frame(facts, first)
-        usage = _ordered(usage).with_row_index("position", offset=first + len(facts))
-        usage = usage.with_columns(pl.col("position").cast(pl.Int64), recorded_at=pl.col("occurred_at"))
-        hashes = (_write(frame, self._path("events", period)), _write(usage, self._path("usage", period)))
-        for row in refused + more_refused:
+        usage = ordered(usage).with_row_index("position", offset=self.next_position + len(facts))
+        known_at = "recorded_at" if "recorded_at" in usage.columns else "occurred_at"
+        usage = usage.with_columns(pl.col("position").cast(pl.Int64), recorded_at=pl.col(known_at))
+        return self._chained(
+            period,
+            facts,
+            (len(usage), _write(usage.select(USAGE_FILE_SCHEMA.names()), self._path("usage", period))),
+            late=count_late(period, facts, usage.lazy()),
+            refused=refused + more_refused,
+            duplicates=copies + more_copies,
+        )
+
+    def _begins_at(self, period: Period) -> datetime:
+        return (self.periods[0] if self.blocks else period).starts_at
+
+    def _chained(
+        self,
+        period: Period,
+        facts: list[Event],
+        usage: tuple[int, str],
+        *,
+        late: int,
+        refused: Sequence[Conflict],
+        duplicates: int,
+    ) -> Block:
+        """Write the facts beside usage (its count, and the hash of its file), and the line of the block."""
+        first = self.next_position
+        hashes = (_write(_fact_frame(facts, first), self._path("events", period)), usage[1])
+        for row in refused:
             _append_line(self.directory / "refused.jsonl", {"month": period.label, **row._asdict()})
-        duplicates, conflicts = copies + more_copies, len(refused) + len(more_refused)
-        block = Block(period.label, first, len(facts), len(usage), duplicates, conflicts, *hashes, head="")
+        counts = (first, len(facts), usage[0], duplicates, len(refused))
+        corrections = sum(type(fact.data) is UsageCorrected for fact in facts)
+        block = Block(period.label, *counts, *hashes, head="", late=late, corrections=corrections)
         block = block._replace(head=_head(self.head, block))
-        _append_line(self.directory / "chain.jsonl", block._asdict())
+        _append_line(self.directory / "chain.jsonl", block.line)
         self.blocks.append(block)
         self._facts[period.label] = [Fact(first + number, event) for number, event in enumerate(facts)]
         return block
@@ -244,66 +339,6 @@ def file_hash(path: Path) -> str:
     """Return the sha256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _separate(events: Iterable[Event]) -> tuple[list[Event], pl.DataFrame]:
-    """Part single usage events from business facts; put facts in the order that a block keeps."""
-    facts, usage = [], []
-    for event in events:
-        if type(event.data) is UsageRecorded:
-            if not event.data.quantity.is_finite() or abs(event.data.quantity) > QUANTITY_MAX:
-                place = f"usage {event.source} {event.id}"
-                raise problem(place, f"{event.data.quantity} is no quantity", f"keep within {QUANTITY_MAX:f}")
-            usage.append(
-                (
-                    event.source,
-                    event.id,
-                    event.subject,
-                    event.data.meter,
-                    event.occurred_at,
-                    event.data.quantity,
-                    event.data.dimensions,
-                )
-            )
-        else:
-            facts.append(event)
-    if any(
-        one.occurred_at >= other.occurred_at and event_order(one) > event_order(other)
-        for one, other in pairwise(facts)
-    ):
-        facts.sort(key=event_order)
-    return facts, pl.DataFrame(usage, schema=USAGE_SCHEMA, orient="row")
-
-
-def event_order(event: Event) -> tuple[datetime, str, int, str, str, str, datetime]:
-    """Return what events are ordered by: time, then name, where id 9 comes before id 10.
-
-    Events of one time and name are duplicates or conflicts; their content decides which comes first.
-    """
-    known_at = event.recorded_at or event.occurred_at
-    name = (event.occurred_at, event.source, len(event.id), event.id)
-    return (*name, event.subject, f"{event.type} {encode(event.data)}", known_at)
-
-
-def _check_times(period: Period, facts: list[Event], usage: pl.DataFrame) -> None:
-    times = [facts[0].occurred_at, facts[-1].occurred_at] if facts else []
-    if len(usage):
-        first, last = usage.select(first=pl.col("occurred_at").min(), last=pl.col("occurred_at").max()).row(0)
-        times += [first, last]
-    for time in times:
-        if not period.starts_at <= time < period.ends_at:
-            raise problem(
-                f"block {period.label}", f"an event occurred at {time}", "put it in the block of its month"
-            )
-
-
-def _ordered(usage: pl.DataFrame) -> pl.DataFrame:
-    """Sort usage as a block keeps it; to see that it is sorted is several times cheaper than to sort it."""
-    keys = ("occurred_at", "source", "id")
-    time, source, key = (pl.col(name) > pl.col(name).shift() for name in keys)
-    same_time, same_source = (pl.col(name) == pl.col(name).shift() for name in keys[:2])
-    rising = usage.select((time | (same_time & (source | (same_source & key)))).slice(1).all()).item()
-    return usage if rising else usage.sort(keys)
 
 
 def _fact_frame(facts: list[Event], first_position: int) -> pl.DataFrame:
@@ -333,7 +368,8 @@ def _write(frame: pl.DataFrame, path: Path) -> str:
 
 def _head(before: str, block: Block) -> str:
     """Hash a block's line, without its own head, together with the head before it."""
-    return hashlib.sha256(f"{before}{json.dumps(block[:-1])}".encode()).hexdigest()
+    values = [value for name, value in block.line.items() if name != "head"]
+    return hashlib.sha256(f"{before}{json.dumps(values)}".encode()).hexdigest()
 
 
 def _append_line(path: Path, row: dict[str, Any]) -> None:

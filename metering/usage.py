@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 import duckdb
 import polars as pl
 
+from metering import correction
 from metering.event import EVENTS
 from metering.frame import empty, shaped
-from metering.log import Log
+from metering.known import Known, Source
 from metering.meter import USAGE, Meter
-from metering.period import Period
+from metering.period import Period, add_months
+from metering.weighted import SLICE_SCHEMA, weigh, weighted
 
 SPAN_SCHEMA = pl.Schema(
     {
@@ -23,7 +25,11 @@ SPAN_SCHEMA = pl.Schema(
         "ends_at": pl.Datetime("us"),
     }
 )
-"""When each phase of a subject lasts, half-open, without overlap; `ends_at` is null while it lasts."""
+"""When each phase of a subject lasts, half-open, without overlap; `ends_at` is null while it lasts.
+
+Or, with the columns of `metering.weighted.SLICE_SCHEMA`, when it lives in billing periods that are no
+calendar months, each named by a month: what is used in a period then adds up over it.
+"""
 
 MEASURED_SCHEMA = pl.Schema(
     {
@@ -60,7 +66,7 @@ _WHERE = ["subject", "month", "segment"]
 
 def measure(
     connection: duckdb.DuckDBPyConnection,
-    log: Log,
+    log: Source,
     *,
     meters: Mapping[str, Meter],
     spans: pl.DataFrame,
@@ -70,9 +76,28 @@ def measure(
 
     `spans` has the columns of `SPAN_SCHEMA`, the result those of `MEASURED_SCHEMA`.
     """
+    if "month" in spans.columns:
+        counted = _measure_periods(connection, log, meters=meters, slices=spans, periods=periods)
+    else:
+        counted = _measure_months(connection, log, meters=meters, spans=spans, periods=periods)
+    if not weighted(meters):
+        return counted
+    slices = spans if "month" in spans.columns else _month_slices(spans, periods)
+    held = _measure_levels(connection, log, meters=weighted(meters), slices=slices, periods=periods)
+    return pl.concat([counted, held])
+
+
+def _measure_months(
+    connection: duckdb.DuckDBPyConnection,
+    log: Source,
+    *,
+    meters: Mapping[str, Meter],
+    spans: pl.DataFrame,
+    periods: Sequence[Period],
+) -> pl.DataFrame:
+    """Measure what adds up over calendar months."""
     whole, cut = _pieces(spans, periods)
-    if any(meter.event != USAGE for meter in meters.values()):
-        connection.register("facts", log.fact_frame(periods))
+    _register(connection, log, meters, periods)
     connection.register("mixed", cut.group_by("subject", "month").agg(pl.col("bound").sort()))
     counted: pl.DataFrame = connection.sql(_query(log, meters, periods, has_mixed=len(cut) > 0)).pl()
     connection.unregister("facts")
@@ -83,38 +108,159 @@ def measure(
     return shaped(found, MEASURED_SCHEMA)
 
 
+def _measure_periods(
+    connection: duckdb.DuckDBPyConnection,
+    log: Source,
+    *,
+    meters: Mapping[str, Meter],
+    slices: pl.DataFrame,
+    periods: Sequence[Period],
+) -> pl.DataFrame:
+    """Measure what adds up over billing periods: those of the first month began up to a month before."""
+    reading = _reading(log, periods)
+    _register(connection, log, meters, reading)
+    connection.register("cuts", _cuts(slices))
+    query = f"""
+        select e.subject, e.meter, {_dimensions(meters)} as dimensions, c.phase_no,
+            coalesce(c.month, date_trunc('month', e.occurred_at)::date) as month,
+            ({_aggregate(meters, log)})::decimal(38, 12) as quantity, count(*) as events
+        from ({_sources(log, meters, reading, has_usage=True)}) e {_ASOF}
+        where {_adds_up(meters)}
+        group by 1, 2, 3, 4, 5
+    """
+    found: pl.DataFrame = connection.sql(query).pl()
+    connection.unregister("facts")
+    connection.unregister("cuts")
+    here = found.filter(
+        pl.col("month").is_between(periods[0].starts_on.replace(day=1), periods[-1].starts_on)
+    )
+    return shaped(here, MEASURED_SCHEMA)
+
+
+def _cuts(slices: pl.DataFrame) -> pl.DataFrame:
+    """Return from when on a subject is in which phase and period (none: null): (subject, bound, ...)."""
+    none = {"phase_no": pl.lit(None, pl.Int64), "month": pl.lit(None, pl.Date)}
+    starts = slices.select("subject", "phase_no", "month", bound="starts_at")
+    ends = slices.select("subject", **none, bound="ends_at")
+    # Where one slice ends and the next begins, the bound is one: the beginning wins.
+    both = pl.concat([starts, ends]).sort("subject", "bound", "phase_no", nulls_last=True)
+    return both.unique(["subject", "bound"], keep="first", maintain_order=True)
+
+
+def _measure_levels(
+    connection: duckdb.DuckDBPyConnection,
+    log: Source,
+    *,
+    meters: Mapping[str, Meter],
+    slices: pl.DataFrame,
+    periods: Sequence[Period],
+) -> pl.DataFrame:
+    """Measure levels that last, from all that has happened to them."""
+    reading = [one for one in log.periods if one.starts_on <= periods[-1].starts_on]
+    _register(connection, log, meters, reading)
+    operations = {key: meter.operation for key, meter in meters.items() if meter.operation}
+    values = " ".join(
+        f"when {_text(key)} then json_extract_string(nullif(e.dimensions, ''), {_path(name)})"
+        for key, name in operations.items()
+    )
+    has_usage = any(meter.event == USAGE for meter in meters.values())
+    events = f"""
+        select e.subject, e.meter, {_dimensions(meters)} as text, e.item, e.occurred_at, e.position,
+            e.quantity, {f"case e.meter {values} end" if values else "null::varchar"} as operation
+        from ({_sources(log, meters, reading, has_usage=has_usage)}) e
+    """
+    here = slices.filter(
+        pl.col("month").is_between(periods[0].starts_on.replace(day=1), periods[-1].starts_on)
+    )
+    found = weigh(connection, events, meters=meters, slices=here)
+    connection.unregister("facts")
+    return shaped(found, MEASURED_SCHEMA)
+
+
+def _month_slices(spans: pl.DataFrame, periods: Sequence[Period]) -> pl.DataFrame:
+    """Cut phases at the ends of calendar months (`metering.weighted.SLICE_SCHEMA`)."""
+    months = pl.DataFrame(
+        [(period.starts_on, period.starts_at, period.ends_at) for period in periods],
+        schema={name: SLICE_SCHEMA[name] for name in ("month", "period_starts_at", "period_ends_at")},
+        orient="row",
+    )
+    until = pl.min_horizontal(pl.col("ends_at").fill_null(pl.col("period_ends_at")), "period_ends_at")
+    cut = spans.join(months, how="cross").with_columns(
+        starts_at=pl.max_horizontal("starts_at", "period_starts_at"), ends_at=until
+    )
+    return shaped(cut.filter(pl.col("starts_at") < pl.col("ends_at")), SLICE_SCHEMA)
+
+
+def _adds_up(meters: Mapping[str, Meter]) -> str:
+    """Return SQL for whether the event's meter adds up, and is not weighted by time."""
+    keys = ", ".join(map(_text, weighted(meters)))
+    return f"e.meter not in ({keys})" if keys else "true"
+
+
 def measure_days(
     connection: duckdb.DuckDBPyConnection,
-    log: Log,
+    log: Source,
     *,
     meters: Mapping[str, Meter],
     wanted: pl.DataFrame,
     periods: Sequence[Period],
+    slices: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Measure by the day what some subjects used of meters that add up (`sum` and `count`).
 
-    `wanted` names them: (subject, meter). The result has the columns of `DAY_SCHEMA`.
+    `wanted` names them: (subject, meter). The result has the columns of `DAY_SCHEMA`; with `slices`
+    (`metering.weighted.SLICE_SCHEMA`) also `phase_no` and `month`, and it is about their periods.
     """
     if not len(wanted):
         return empty(DAY_SCHEMA)
+    own, join, reading = "", "", list(periods)
+    if slices is not None:
+        own, join = ", c.phase_no, c.month", _ASOF
+        reading = _reading(log, periods)
+        connection.register("cuts", _cuts(slices))
     query = f"""
-        select e.subject, e.meter, {_dimensions(meters)} as dimensions, e.occurred_at::date as day,
-            ({_aggregate(meters)})::decimal(38, 12) as quantity
-        from ({{sources}}) e semi join wanted w on w.subject = e.subject and w.meter = e.meter
-        group by 1, 2, 3, 4
+        select e.subject, e.meter, {_dimensions(meters)} as dimensions, e.occurred_at::date as day{own},
+            ({_aggregate(meters, log)})::decimal(38, 12) as quantity
+        from ({{sources}}) e {join}
+        where exists (from wanted w where w.subject = e.subject and w.meter = e.meter)
+        group by all
     """
-    return shaped(_of_some(connection, log, query, meters=meters, wanted=wanted, periods=periods), DAY_SCHEMA)
+    found = _of_some(connection, log, query, meters=meters, wanted=wanted, periods=reading)
+    if slices is None:
+        return shaped(found, DAY_SCHEMA)
+    connection.unregister("cuts")
+    columns = pl.Schema({**DAY_SCHEMA, "phase_no": pl.Int64(), "month": pl.Date()})
+    return shaped(found.filter(_billed_in(periods)), columns)
+
+
+_ASOF = "asof left join cuts c on c.subject = e.subject and e.occurred_at >= c.bound"
+
+
+def _reading(log: Source, periods: Sequence[Period]) -> list[Period]:
+    """Return the months that hold billing periods of some months: those of the first began a month before."""
+    before = add_months(periods[0].starts_on.replace(day=1), -1)
+    return [one for one in log.periods if before <= one.starts_on <= periods[-1].starts_on]
+
+
+def _billed_in(periods: Sequence[Period]) -> pl.Expr:
+    return pl.col("month").is_between(periods[0].starts_on.replace(day=1), periods[-1].starts_on)
 
 
 def single_events(
-    connection: duckdb.DuckDBPyConnection, log: Log, *, meters: Mapping[str, Meter], periods: Sequence[Period]
+    connection: duckdb.DuckDBPyConnection,
+    log: Source,
+    *,
+    meters: Mapping[str, Meter],
+    periods: Sequence[Period],
 ) -> pl.DataFrame:
     """Return each event that these meters count, with what it counts (`EVENT_SCHEMA`)."""
     if not meters:
         return empty(EVENT_SCHEMA)
     counts = [_text(key) for key, meter in meters.items() if meter.aggregation == "count"]
     quantity = (
-        f"case when e.meter in ({', '.join(counts)}) then 1 else e.quantity end" if counts else "e.quantity"
+        f"case when e.meter in ({', '.join(counts)}) then e.counted else e.quantity end"
+        if counts
+        else "e.quantity"
     )
     query = f"""
         select e.subject, e.meter, {_dimensions(meters)} as dimensions, e.occurred_at::date as day,
@@ -129,7 +275,7 @@ def single_events(
 
 def _of_some(
     connection: duckdb.DuckDBPyConnection,
-    log: Log,
+    log: Source,
     query: str,
     *,
     meters: Mapping[str, Meter],
@@ -138,14 +284,25 @@ def _of_some(
 ) -> pl.DataFrame:
     """Ask about some meters alone; files of usage are read only for meters of usage."""
     named = {key: meters[key] for key in wanted["meter"].unique().sort() if key in meters}
-    if any(meter.event != USAGE for meter in named.values()):
-        connection.register("facts", log.fact_frame(periods))
+    _register(connection, log, named, periods)
     connection.register("wanted", wanted)
     sources = _sources(log, named, periods, has_usage=any(meter.event == USAGE for meter in named.values()))
     found: pl.DataFrame = connection.sql(query.replace("{sources}", sources)).pl()
     connection.unregister("facts")
     connection.unregister("wanted")
     return found
+
+
+def _register(
+    connection: duckdb.DuckDBPyConnection, log: Source, meters: Mapping[str, Meter], periods: Sequence[Period]
+) -> None:
+    """Tell DuckDB what is not in files: business facts that count, and whose usage alone is asked for."""
+    if log.has_corrections:
+        correction.check(log, meters)
+    if log.has_corrections or any(meter.event != USAGE for meter in meters.values()):
+        connection.register("facts", log.fact_frame(periods))
+    if isinstance(log, Known):
+        log.register(connection)
 
 
 def _pieces(spans: pl.DataFrame, periods: Sequence[Period]) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -207,7 +364,7 @@ def _merged(found: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([found.filter(pl.col("phase_no").is_not_null()).select(homeless.columns), homeless])
 
 
-def _query(log: Log, meters: Mapping[str, Meter], periods: Sequence[Period], *, has_mixed: bool) -> str:
+def _query(log: Source, meters: Mapping[str, Meter], periods: Sequence[Period], *, has_mixed: bool) -> str:
     segment, join = "0::bigint", ""
     if has_mixed:
         segment = "coalesce(len(list_filter(m.bound, lambda b: b <= e.occurred_at)), 0)"
@@ -215,22 +372,26 @@ def _query(log: Log, meters: Mapping[str, Meter], periods: Sequence[Period], *, 
     return f"""
         select e.subject, e.meter, {_dimensions(meters)} as dimensions,
             date_trunc('month', e.occurred_at)::date as month, {segment} as segment,
-            ({_aggregate(meters)})::decimal(38, 12) as quantity, count(*) as events
+            ({_aggregate(meters, log)})::decimal(38, 12) as quantity, count(*) as events
         from ({_sources(log, meters, periods, has_usage=True)}) e {join}
+        where {_adds_up(meters)}
         group by 1, 2, 3, 4, 5
     """
 
 
-def _sources(log: Log, meters: Mapping[str, Meter], periods: Sequence[Period], *, has_usage: bool) -> str:
+def _sources(log: Source, meters: Mapping[str, Meter], periods: Sequence[Period], *, has_usage: bool) -> str:
     """Return SQL for every event that could count, from usage and from business facts."""
     sources = [_facts_query(key, meter) for key, meter in meters.items() if meter.event != USAGE]
     if has_usage:
-        files = ", ".join(_text(str(path)) for path in log.usage_files(periods))
         # A name is read only where it is asked for: names are most of the bytes of a log.
         is_named = any(meter.each and meter.event == USAGE for meter in meters.values())
         columns = "subject, meter, occurred_at, quantity, dimensions, position"
         own = f"{_unique_of(meters)} as item, {_NAME if is_named else 'null'} as event"
-        sources.insert(0, f"select {columns}, {own} from read_parquet([{files}])")
+        usage = log.usage_source(periods)
+        if log.has_corrections:
+            sources.insert(0, f"select {columns}, {own}, quantity as counted from {correction.differences()}")
+            usage = correction.corrected(usage)
+        sources.insert(0, f"select {columns}, {own}, 1 as counted from {usage}")
     return " union all ".join(sources)
 
 
@@ -245,7 +406,7 @@ def _facts_query(key: str, meter: Meter) -> str:
     return f"""
         select {subject} as subject, {_text(key)} as meter, occurred_at,
             {quantity}::decimal(38, 12) as quantity, data as dimensions, position, {item} as item,
-            {name} as event
+            {name} as event, 1 as counted
         from facts where type = {_text(meter.event)}
     """
 
@@ -266,9 +427,9 @@ def _dimensions(meters: Mapping[str, Meter]) -> str:
     return f"case e.meter {' '.join(cases)} else '' end" if cases else "''"
 
 
-def _aggregate(meters: Mapping[str, Meter]) -> str:
+def _aggregate(meters: Mapping[str, Meter], log: Source) -> str:
     aggregates = {
-        "count": "count(*)",
+        "count": "sum(e.counted)" if log.has_corrections else "count(*)",
         "max": "max(e.quantity)",
         "latest": "arg_max(e.quantity, (e.occurred_at, e.position))",
         "unique_count": "count(distinct e.item)",

@@ -125,6 +125,38 @@ def targets(
     return targets(name, plan=plan, as_json=as_json)
 
 
+@app.command(
+    "import",
+    epilog=_example(
+        "saasim import usage-2026-*.csv.gz --map my-map.toml --out logs/2026",
+        "saasim import trace.csv --map azure-llm --out logs/azure",
+        "saasim replay logs/2026 --prices my-prices.toml --out runs/2026",
+    ),
+)
+def import_(
+    *,
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="CSV (also .gz), Parquet, JSON or CloudEvents.")
+    ],
+    mapped: Annotated[
+        str, typer.Option("--map", metavar="MAP", help="What the columns mean: a file, or a built-in map.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the log goes.")],
+    accounts: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Accounts and subscriptions, as [accounts] says."),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Publish nothing where a row is repeated or cannot be used.")
+    ] = False,
+    as_json: Json = False,
+) -> int:
+    """Make a log of somebody's usage files, to be billed by replay. What cannot be used is quarantined."""
+    from simulator.commands.import_ import import_files
+
+    return import_files(files, mapped, out=out, accounts=accounts or (), strict=strict, as_json=as_json)
+
+
 @app.command(epilog=_example("saasim replay dbgpt --prices my-prices.toml --out runs/what-if"))
 def replay(
     *,
@@ -139,21 +171,125 @@ def replay(
     return replay(name, prices=prices, out=out, as_json=as_json)
 
 
-@app.command(epilog=_example("saasim compare dbgpt runs/what-if"))
+@app.command(
+    epilog=_example(
+        "saasim compare dbgpt runs/what-if --by segment,month --html what-if.html",
+        """saasim compare dbgpt runs/what-if --fail-if 'revenue_change < -2%' --guards guards.toml""",
+    )
+)
 def compare(
     *,
     names: Annotated[
         list[str], typer.Argument(metavar="RUN RUN...", help="A run, and those to compare it with.")
     ],
+    by: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PARTS", help="Split by segment,month or the like; repeat at will."),
+    ] = None,
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CONDITION", help="End with 1 where this is so; repeat at will."),
+    ] = None,
+    guards: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A file of conditions that must hold.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page to this file.")] = None,
+    parquet: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write every table to this directory.")
+    ] = None,
     top: Annotated[int, typer.Option(metavar="N", min=0, help="How many customers to explain.")] = 5,
     as_json: Json = False,
 ) -> int:
-    """Say what differs between runs: for the company, its parts, each customer and each line, and why."""
-    from simulator.commands.compare import compare_runs
+    """Say what differs between runs: for the company, its parts, each customer and each line, and why.
+
+    Ends with 1 where a guard rail does not hold.
+    """
+    from simulator.commands.compare import compare_runs, request
 
     if len(names) < 2:  # noqa: PLR2004 - one run cannot be compared
         raise typer.BadParameter("name at least two runs")
-    return compare_runs(names, top=top, as_json=as_json)
+    files = {"guards": guards, "html": html, "parquet": parquet}
+    asked = request(top=top, by=by or [], fail_if=fail_if or [], **files, as_json=as_json)
+    return compare_runs(names, asked)
+
+
+@app.command(
+    epilog=_example(
+        "saasim whatif dbgpt --prices my-prices.toml --months 12 --seeds 10",
+        "saasim whatif dbgpt --prices my-prices.toml --seeds 10 --sweep acquisition=-1.5:0:4",
+    )
+)
+def whatif(
+    *,
+    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="dbgpt, ggml, or a file.")],
+    prices: Annotated[Path, typer.Option(metavar="FILE", help="The other price book.")],
+    seeds: Annotated[int, typer.Option(metavar="N", help="How many companies live under both.")] = 10,
+    months: Annotated[str, typer.Option(metavar="N", help="How many months to simulate.")] = "",
+    since: Annotated[
+        str, typer.Option("--from", metavar="YYYY-MM", help="From when on, if not the first month.")
+    ] = "",
+    policy: Annotated[
+        str, typer.Option(metavar="POLICY", help="Who comes to it: now, new, renewal or phased.")
+    ] = "now",
+    phase_months: Annotated[int, typer.Option(metavar="N", help="How long phased takes.")] = 1,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUES", help="Try values (-1,-0.5 or LOW:HIGH:STEPS); repeat at will."),
+    ] = None,
+    jobs: Annotated[int, typer.Option(metavar="N", help="Processes; all cores without it.")] = 0,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where every number is kept.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the scenario; repeat at will."),
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Let the same company live under two price books: what prices do, and what customers make of it."""
+    from simulator.commands.whatif import Asked, whatif
+
+    named = {"months": months} if months else {}
+    asked = Asked(seeds, jobs, sweep or (), since, policy, phase_months, out, as_json)
+    return whatif(scenario, prices=prices, settings=settings or (), named=named, asked=asked)
+
+
+@app.command(
+    epilog=_example(
+        "saasim solve dbgpt --free plans.professional.prices.seats.unit_price --target 'nrr_delta == 0'",
+        "saasim solve dbgpt --free plans.*.prices.calls.unit_price=0.5:2 --maximize revenue_change",
+    )
+)
+def solve(
+    *,
+    name: Run,
+    free: Annotated[
+        list[str], typer.Option(metavar="PATH[=LOW:HIGH]", help="A number of the book; one or two of them.")
+    ],
+    prices: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The price book to change, if not the run's own.")
+    ] = None,
+    target: Annotated[str, typer.Option(metavar="CONDITION", help="What must be: revenue_delta == 0.")] = "",
+    maximize: Annotated[str, typer.Option(metavar="MEASURE", help="What should be the most.")] = "",
+    minimize: Annotated[str, typer.Option(metavar="MEASURE", help="What should be the least.")] = "",
+    subject_to: Annotated[
+        list[str] | None, typer.Option(metavar="CONDITION", help="What must hold; repeat at will.")
+    ] = None,
+    guards: Annotated[Path | None, typer.Option(metavar="FILE", help="Guard rails that must hold.")] = None,
+    tick: Annotated[
+        str, typer.Option(metavar="STEP", help="What numbers are rounded to, if not to cents or finer.")
+    ] = "",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where the price book with the numbers goes.")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Search for the prices with which a run comes to what you want, as if nobody reacted to them.
+
+    Ends with 1 where they cannot be had.
+    """
+    from simulator.commands.solve import Asked, solve_prices
+
+    asked = Asked(free, target, maximize, minimize, subject_to or (), guards, tick, out, as_json)
+    return solve_prices(name, prices=prices, asked=asked)
 
 
 @app.command(
@@ -161,9 +297,16 @@ def compare(
 )
 def quote(
     *,
-    prices: Annotated[Path, typer.Option(metavar="FILE", help="The price book to quote from.")],
+    prices: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The price book to quote from, where a line names its plans."),
+    ] = None,
     conventions: Annotated[
-        str, typer.Option(metavar="NAME", help="Other conventions than the book's: half_even, full, ...")
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="Other conventions than the book's: a biller's (lago, stripe, ...), ratio_places=9, ...",
+        ),
     ] = "",
     month: Annotated[
         str, typer.Option(metavar="YYYY-MM", help="What to quote where a line names no period.")
@@ -220,10 +363,10 @@ def verify(*, name: Run, as_json: Json = False) -> int:
 @app.command(epilog=_example("saasim schema price-book > price-book.schema.json"))
 def schema(
     *,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="price-book, scenario or plan.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="price-book, scenario, plan or import-map.")],
     as_json: Json = False,
 ) -> int:
-    """Print the JSON Schema of a price book, a scenario or a plan, for editors."""
+    """Print the JSON Schema of a price book, a scenario, a plan or a map of an import, for editors."""
     from simulator.commands.schema import schema
 
     return schema(name)

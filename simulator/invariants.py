@@ -29,6 +29,13 @@ PARENTS = Invariant(
     union all
     select 'line of no phase', subscription || ' ' || phase_no
     from invoice_lines anti join subscription_phases using (subscription, phase_no)
+    where account not in (select account from adjustments join invoice_lines using (invoice, line_no))
+    union all
+    select 'adjustment of no line', invoice || ' ' || line_no
+    from adjustments anti join (from invoice_lines where kind = 'adjustment') using (invoice, line_no)
+    union all
+    select 'line that adjusts nothing', invoice || ' ' || line_no
+    from invoice_lines anti join adjustments using (invoice, line_no) where kind = 'adjustment'
     union all
     select 'usage of no phase', subscription || ' ' || phase_no
     from usage anti join subscription_phases using (subscription, phase_no)
@@ -47,11 +54,14 @@ USED = Invariant(
     with used as (
         select month, subscription, account, meter, sum(quantity) as used
         from usage where meter not in ({signals}) group by all
-    ), parts as (
-        select r.month, r.subscription, r.phase_no, r.meter, r.dimensions, l.plan,
-            max(r.quantity) as quantity
+    ), priced as (
+        select r.month, r.subscription, r.phase_no, r.meter, r.dimensions, l.plan, l.price,
+            sum(r.quantity) as quantity
         from rated_usage r join invoice_lines l on l.invoice = r.invoice and l.line_no = r.line_no
         group by all
+    ), parts as (
+        select month, subscription, phase_no, meter, dimensions, plan, max(quantity) as quantity
+        from priced group by all
     ), rated as (
         select month, subscription, meter, sum(quantity) as rated from parts group by all
     ), drawn as (
@@ -61,13 +71,16 @@ USED = Invariant(
         select month, subject as subscription, meter, sum(quantity) as unrated,
             bool_or(reason = 'no_meter') as odd
         from unrated_usage where reason <> 'no_subscription' group by all
+    ), billed as (
+        select month, account from invoices
+        union select service_month, account from adjustments join invoice_lines using (invoice, line_no)
     ), sums as (
         select u.*, coalesce(rated, 0) as rated, coalesce(drawn, 0) as drawn, coalesce(unrated, 0) as unrated,
-            i.invoice is not null as is_billed, coalesce(odd, false) as odd
+            i.account is not null as is_billed, coalesce(odd, false) as odd
         from used u left join rated using (month, subscription, meter)
         left join drawn using (month, subscription, meter)
         left join unrated using (month, subscription, meter)
-        left join invoices i on i.month = u.month and i.account = u.account
+        left join billed i on i.month = u.month and i.account = u.account
     )
     select * from sums where not odd and is_billed and used <> rated + drawn + unrated
     union all
@@ -86,7 +99,8 @@ RATED = Invariant(
         select invoice, line_no, sum(quantity) as quantity from rated_usage group by all
     ) r on r.invoice = l.invoice and r.line_no = l.line_no
     where (l.kind = 'usage' and l.quantity is distinct from r.quantity)
-        or (r.invoice is not null and l.kind is distinct from 'usage')
+        or (r.invoice is not null and coalesce(l.kind, '') not in ('usage', 'adjustment'))
+        or (l.kind = 'adjustment' and r.invoice is not null and l.quantity <> r.quantity)
     """,
     "select count(*) from invoice_lines where kind = 'usage'",
     "{} lines",
@@ -168,10 +182,33 @@ ONCE = Invariant(
     """
     select subscription, phase_no, plan, price, kind, meter, dimensions, starts_on,
         case when kind = 'discount' then exact end as rule, count(*) as lines
-    from invoice_lines where kind <> 'refund' group by all having count(*) > 1
+    from invoice_lines where kind not in ('refund', 'adjustment') group by all having count(*) > 1
     """,
     "select count(*), count(distinct subscription) from invoice_lines",
     "{} lines of {} subscriptions, none twice",
+)
+
+ADJUSTED = Invariant(
+    """
+    with about as (
+        select account, subscription, plan, price, stream, meter, dimensions, starts_on, ends_on,
+            l.month, coalesce(a.service_month, l.month) as service_month,
+            coalesce(a.adjusts, l.kind) as adjusts, l.quantity, l.amount, a.quantity_before, a.quantity_after,
+            a.amount_before, a.amount_after
+        from invoice_lines l left join adjustments a on a.invoice = l.invoice and a.line_no = l.line_no
+    ), sums as (
+        select a.*, sum(b.quantity) as quantity_so_far, sum(b.amount) as amount_so_far
+        from about a join about b using (account, subscription, plan, price, stream, meter, dimensions,
+            starts_on, ends_on, service_month, adjusts)
+        where a.amount_after is not null and b.month <= a.month group by all
+    )
+    select * from sums where amount_after <> amount_so_far or amount_after - amount_before <> amount
+        or quantity_after <> quantity_so_far or quantity_after - quantity_before <> quantity
+    """,
+    """
+    select count(*), count(distinct invoice), coalesce(sum(amount_after - amount_before), 0) from adjustments
+    """,
+    "{} adjustments on {} invoices = {}",
 )
 
 ENTRIES = Invariant(

@@ -19,7 +19,12 @@ NAME = "manifest.json"
 SCENARIO, PLAN, PRICES, LOG, LEDGER = "scenario.toml", "plan.toml", "prices.toml", "log", "ledger.duckdb"
 """What the other parts of a run are called."""
 
-KIND = "saasim run"
+MAP, QUARANTINE = "map.toml", "quarantine"
+"""What the other parts of an imported log are called, beside `LOG`."""
+
+KIND, LOG_KIND = "saasim run", "saasim log"
+"""What a directory holds: a run with its ledger, or a log that was imported and is not billed yet."""
+
 FORMAT = 1
 """Raised when an older program could not read a newer run."""
 
@@ -56,17 +61,20 @@ def digest(path: Path) -> str:
     return hashed.hexdigest()
 
 
-def is_run(directory: Path) -> bool:
-    """Tell whether a directory holds a published run."""
+def is_run(directory: Path, kind: str = KIND) -> bool:
+    """Tell whether a directory holds a published run, or what else `kind` says."""
     try:
         contents = json.loads((directory / NAME).read_bytes())
     except (OSError, ValueError):
         return False
-    return isinstance(contents, dict) and contents.get("kind") == KIND
+    return isinstance(contents, dict) and contents.get("kind") == kind
 
 
-def read(directory: Path) -> dict[str, Any]:
-    """Read a run's manifest. Raises Problems where the directory holds no finished run."""
+def read(directory: Path, kinds: tuple[str, ...] = (KIND,)) -> dict[str, Any]:
+    """Read a run's manifest, or one of another of `kinds`.
+
+    Raises Problems where the directory holds no finished run.
+    """
     place = str(directory)
     if not (directory / NAME).exists():
         if (directory / "log").is_dir():
@@ -77,7 +85,10 @@ def read(directory: Path) -> dict[str, Any]:
         contents = json.loads((directory / NAME).read_bytes())
     except ValueError as error:
         raise problem(f"{place}/{NAME}", f"is damaged ({error})", "run it again") from None
-    if not isinstance(contents, dict) or contents.get("kind") != KIND:
+    if isinstance(contents, dict) and contents.get("kind") == LOG_KIND and LOG_KIND not in kinds:
+        remedy = f"bill it first: saasim replay {directory} --prices FILE --out DIR"
+        raise problem(place, "is an imported log, which no price book has billed", remedy)
+    if not isinstance(contents, dict) or contents.get("kind") not in kinds:
         raise problem(f"{place}/{NAME}", "is no run's manifest", "name a run, or its directory")
     if contents.get("format") != FORMAT:
         message = f"has format {contents.get('format')!r}, and this program reads {FORMAT}"

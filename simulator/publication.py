@@ -72,14 +72,15 @@ class Publication:
     with Problems removes it; leaving it otherwise without having published keeps it, to be looked at.
     """
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, kind: str = manifest.KIND) -> None:
         self.out = out
+        self.kind = kind
         self.partial = _beside(out, PARTIAL)
         self._lock = -1
 
     def __enter__(self) -> Self:
         """Take the lock and make room. Raises Problems where the run may not stand there, or is locked."""
-        _check_place(self.out)
+        _check_place(self.out, self.kind)
         try:
             self.out.parent.mkdir(parents=True, exist_ok=True)
             self._lock = _take(_beside(self.out, LOCK))
@@ -134,7 +135,7 @@ def _beside(out: Path, ending: str) -> Path:
     return out.with_name(out.name + ending)
 
 
-def _check_place(out: Path) -> None:
+def _check_place(out: Path, kind: str) -> None:
     check_name(out.name, f"--out {out}")
     if out.is_symlink():
         raise problem(str(out), "is a symbolic link", "give the directory that it points to")
@@ -142,9 +143,10 @@ def _check_place(out: Path) -> None:
         return
     if not out.is_dir():
         raise problem(str(out), "is a file", "choose another place with --out")
-    if any(out.iterdir()) and not manifest.is_run(out):
+    if any(out.iterdir()) and not manifest.is_run(out, kind):
         remedy = "choose another place with --out, or remove it"
-        raise problem(str(out), "is a directory that holds no run, and is not overwritten", remedy)
+        what = "run" if kind == manifest.KIND else "imported log"
+        raise problem(str(out), f"is a directory that holds no {what}, and is not overwritten", remedy)
 
 
 def _take(path: Path) -> int:

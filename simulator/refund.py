@@ -53,6 +53,13 @@ def invariant(book: PriceBook) -> Invariant:
     )
 
 
+_ABOUT = """
+    select l.* replace (coalesce(a.adjusts, l.kind) as kind, coalesce(a.service_month, l.month) as month)
+    from invoice_lines l left join adjustments a on a.invoice = l.invoice and a.line_no = l.line_no
+"""
+"""Lines as they are about months: an adjustment counts where what it adjusts counted."""
+
+
 def _queries(found: list[Ceiling]) -> Iterator[str]:
     for ceiling in found:
         by = next(iter(ceiling.by)) if len(ceiling.by) == 1 else None
@@ -68,7 +75,7 @@ def _queries(found: list[Ceiling]) -> Iterator[str]:
                     select subscription, {value} as value, month,
                         coalesce(sum(amount) filter (kind not in ('refund', 'true_up')), 0) as fees,
                         -coalesce(sum(amount) filter (kind = 'refund'), 0) as back
-                    from invoice_lines where price in ({prices}) group by all
+                    from ({_ABOUT}) where price in ({prices}) group by all
                 ) window w as (partition by {part} order by month)
             ) where back <> 0 and given > fees * {ceiling.cap} + {{unit}}
             """

@@ -25,7 +25,7 @@ from billing.lines import slices
 from billing.money import minor_units
 from billing.price import CATALOG
 from billing.price_book import PriceBook
-from billing.replay import replay as bill_again
+from billing.rebilling import rebill as bill_again
 from metering.document import Problem, Problems, problem
 from metering.log import Log
 from metering.period import Period

@@ -123,9 +123,9 @@ def load(name: str | Path, overrides: Mapping[str, str] | None = None) -> Loaded
             raise problem(f"{path}: targets", "are those of the plan", "remove them here, or 'plan'")
         plan = expected(plan_file.load(plan_path), str(plan_path))
         scenario = scenario.model_copy(update={"targets": plan})
-    problems = list(_problems(scenario, book, str(path)))
-    if problems:
-        raise Problems(map(layers.place, problems))
+    found = problems(scenario, book, str(path))
+    if found:
+        raise Problems(map(layers.place, found))
     return Loaded(scenario, book, path, prices_path, text, plan_path)
 
 
@@ -212,6 +212,11 @@ def _value(text: str) -> Any:
         return parse(f"value = {text}", "--set")["value"]
     except Problems:
         return text
+
+
+def problems(scenario: Scenario, book: PriceBook, place: str) -> list[Problem]:
+    """Return a problem for everything that a scenario names and a price book does not have."""
+    return list(_problems(scenario, book, place))
 
 
 def _problems(scenario: Scenario, book: PriceBook, place: str) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ says how much is wrong. A run that is not finished has only a log, and only its 
 
 import contextlib
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,9 +20,11 @@ from billing.money import minor_units
 from billing.price_book import PriceBook, load
 from billing.schema import TABLES, keys
 from metering.document import Problems
+from metering.event import UsageCorrected
 from metering.log import Log
 from metering.meter import USAGE
 from simulator import invariants, manifest, refund
+from simulator.imported import rows_account
 from simulator.invariants import Invariant
 from simulator.values import decimal_text
 
@@ -62,7 +65,9 @@ class Verdict(NamedTuple):
 
 def verify(evidence: Evidence) -> Iterator[Verdict]:
     """Yield the verdict of every check whose evidence is there."""
+    is_import = evidence.manifest is not None and evidence.manifest["kind"] == manifest.LOG_KIND
     there = {"log": evidence.log, "ledger": evidence.ledger, "manifest": evidence.manifest}
+    there |= {"import": evidence.manifest if is_import else None}
     for name, check in CHECKS.items():
         if all(there[word] is not None for word in check.needs.split()):
             try:
@@ -80,7 +85,10 @@ def evidence_of(run: Path) -> Evidence:
     """
     if not (run / manifest.NAME).exists():
         return Evidence(run, Log.open(run / manifest.LOG))
-    evidence = Evidence(run, Log.open(run / manifest.LOG), manifest=manifest.read(run))
+    contents = manifest.read(run, (manifest.KIND, manifest.LOG_KIND))
+    evidence = Evidence(run, Log.open(run / manifest.LOG), manifest=contents)
+    if contents["kind"] == manifest.LOG_KIND:
+        return evidence
     with contextlib.suppress(Problems):
         evidence = evidence._replace(book=load(run / manifest.PRICES))
     with contextlib.suppress(duckdb.Error):
@@ -131,6 +139,12 @@ def _positions(evidence: Evidence) -> Finding:
     return Finding(holds=False, figure=f"{count:,} events have {different:,} positions up to {end - 1:,}")
 
 
+def _imported(evidence: Evidence) -> Finding:
+    """Every row that was read became events, repeats another, or lies in quarantine with its reason."""
+    assert evidence.manifest is not None
+    return Finding(*rows_account(evidence.run, evidence.manifest, evidence.log))
+
+
 def _facts(evidence: Evidence) -> Finding:
     logged = evidence.log.fact_frame().sort("position")
     kept = _sql(evidence, "select * from events order by position").select(logged.columns)
@@ -161,18 +175,53 @@ def _usage(evidence: Evidence) -> Finding:
 
 
 def _accepted(log: Log) -> pl.DataFrame:
-    """Count the log's raw usage by month and meter."""
+    """Count the log's raw usage by the month in which it occurred and by meter, with what corrects it."""
     schema = pl.Schema(
         {"month": pl.Date(), "meter": pl.String(), "events": pl.Int64(), "quantity": pl.Decimal(38, 12)}
     )
     counted = [
-        pl.read_parquet(path, columns=["meter", "quantity"])
-        .group_by("meter")
+        pl.read_parquet(path, columns=["meter", "quantity", *(["occurred_at"] if block.late else [])])
+        .with_columns(
+            month=pl.col("occurred_at").dt.truncate("1mo").cast(pl.Date) if block.late else period.starts_on
+        )
+        .group_by("month", "meter")
         .agg(events=pl.len().cast(pl.Int64), quantity=pl.col("quantity").sum())
-        .select(pl.lit(period.starts_on).alias("month"), "meter", "events", "quantity")
-        for period, path in zip(log.periods, log.usage_files(), strict=True)
+        .select(schema.names())
+        for period, block, path in zip(log.periods, log.blocks, log.usage_files(), strict=True)
     ]
-    return pl.concat([pl.DataFrame(schema=schema), *counted])
+    whole = pl.concat([pl.DataFrame(schema=schema), *counted, *_corrected(log, schema)])
+    return (
+        whole.group_by("month", "meter").agg(pl.col("events", "quantity").sum()).filter(pl.col("events") != 0)
+    )
+
+
+def _corrected(log: Log, schema: pl.Schema) -> Iterator[pl.DataFrame]:
+    """Count what corrections add and take: a difference is an event, one that is taken back is none."""
+    if not log.has_corrections:
+        return
+    facts = [event for _, event in log.facts() if type(event.data) is UsageCorrected]
+    named = {event.data.corrects for event in facts if event.data.corrects}
+    usage = pl.concat(pl.read_parquet(path) for path in log.usage_files())
+    names = pl.concat_str("source", pl.lit("/"), "id")
+    original = {
+        (f"{row['source']}/{row['id']}", row["subject"], row["meter"], row["occurred_at"]): row["quantity"]
+        for row in usage.filter(names.is_in(sorted(named))).iter_rows(named=True)
+    }
+    instead: dict[Any, tuple[datetime, Decimal]] = {}
+    rows = []
+    for event in facts:
+        data, month = event.data, event.occurred_at.date().replace(day=1)
+        if not data.corrects:
+            rows.append((month, data.meter, 1, data.quantity))
+            continue
+        key = (data.corrects, event.subject, data.meter, event.occurred_at)
+        known_at = event.recorded_at or event.occurred_at
+        if key in original and (key not in instead or known_at >= instead[key][0]):
+            instead[key] = (known_at, data.quantity)
+    for key, (_, quantity) in instead.items():
+        month = key[3].date().replace(day=1)
+        rows.append((month, key[2], -1 if quantity == 0 else 0, quantity - original[key]))
+    yield pl.DataFrame(rows, schema=schema, orient="row")
 
 
 _MEASURED = """
@@ -285,6 +334,7 @@ CHECKS: dict[str, Check] = {
     "files": Check("every file has the hash that the manifest names", "manifest", _files),
     "chain": Check("each block's hash holds the blocks before it", "log", _chain),
     "positions": Check("events are numbered without a gap", "log", _positions),
+    "import": Check("every row is written, repeated or quarantined", "import", _imported),
     "facts": Check("the ledger has the facts of the log", "ledger", _facts),
     "usage": Check("accepted usage = measured + unrated", "ledger", _usage),
     "used": Check("every unit of usage is rated, drawn or unrated", "ledger", _holds(invariants.USED)),
@@ -293,6 +343,9 @@ CHECKS: dict[str, Check] = {
     "keys": Check("no row stands in a table twice", "ledger", _names),
     "parents": Check("nothing refers to what is not there", "ledger", _holds(invariants.PARENTS)),
     "phases": Check("the phases of a subscription do not overlap", "ledger", _holds(invariants.PHASES)),
+    "adjusted": Check(
+        "adjustments add up to the bill with what is known", "ledger", _holds(invariants.ADJUSTED)
+    ),
     "once": Check("nothing is billed twice", "ledger", _holds(invariants.ONCE)),
     "rounding": Check("every line is rounded once", "ledger", _holds(invariants.ROUNDING)),
     "lines": Check("an invoice is the sum of its lines", "ledger", _holds(invariants.LINES)),

@@ -17,6 +17,7 @@ import polars as pl
 import simpy
 
 from billing.price_book import PriceBook
+from billing.transition import Transition
 from metering.event import Event
 from metering.period import Period, add_months
 from simulator.chance import Chance, Stream
@@ -105,9 +106,17 @@ class Agent:
 class World:
     """A company's market from the first day of a scenario on."""
 
-    def __init__(self, scenario: Cast, book: PriceBook, *, seed: int) -> None:
+    def __init__(
+        self, scenario: Cast, book: PriceBook, *, seed: int, transition: Transition | None = None
+    ) -> None:
+        """Bring the scenario's agents to its first day.
+
+        `transition` says which book they are used to, if not `book`, and when who comes to the new one: what
+        differs is a price change to those who are there, and wins newcomers or loses them.
+        """
         self.scenario = scenario
         self.book = book
+        self.transition = transition
         self.seed = seed
         self.chance = Chance(seed)
         self.clock = Clock(scenario.starts_on)

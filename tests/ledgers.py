@@ -5,6 +5,7 @@ their order or by name; `#` begins a comment:
 
     2026-01-10  acme    subscription.started  acme-1 pro seats=3   # 22 days of January
     2026-02-03  acme-1  usage.recorded        calls 62500
+    2026-01-30>2026-02-02  acme-1  usage.recorded  calls 10        # it became known three days later
 
 What is expected is a table too: one line a row, words divided by two spaces or more.
 """
@@ -61,7 +62,9 @@ def _fact(words: Sequence[str], source: str, key: str) -> Event:
         named = re.match(r"([a-z_]+)=(.*)", word)
         field, text = (named[1], named[2]) if named else (name, word)
         fields[field] = _READERS.get(hints[field], str)(text)
-    return Event(source, key, subject, instant(when), EVENTS[kind](**fields))
+    at, _, known_at = when.partition(">")
+    told = instant(known_at) if known_at else None
+    return Event(source, key, subject, instant(at), EVENTS[kind](**fields), told)
 
 
 def instant(text: str) -> datetime:
@@ -81,11 +84,11 @@ def positions(events: Iterable[Event]) -> list[Fact]:
 
 
 def record(directory: Path, told: str | Iterable[Event], count: int, *, first: date | str = FIRST) -> Log:
-    """Write a log of `count` months in which the facts happened; every fact must lie in one of them."""
+    """Write a log of `count` months in which the facts became known; every fact must lie in one of them."""
     events = facts(told) if isinstance(told, str) else list(told)
     log = Log.create(directory / "log")
     for period in run_of(count, first):
-        here = [event for event in events if period.holds(event.occurred_at.date())]
+        here = [event for event in events if period.holds((event.recorded_at or event.occurred_at).date())]
         log.append(period, here, empty(USAGE_SCHEMA))
     recorded = sum(block.facts + block.usage for block in log.blocks)
     assert len(events) == recorded, f"{len(events) - recorded} facts lie in no month or are told twice"

@@ -81,11 +81,51 @@ def numbers(rng: random.Random, high: int, size: int) -> dict[str, Any]:
         tiers.append({"unit_price": money(rng, high)})
         if rng.random() < 0.4:
             rng.choice(tiers)["flat_fee"] = money(rng)
-        return {"model": model, "tiers": tiers}
+        if rng.random() < 0.15:
+            rng.choice(tiers)["maximum"] = money(rng)
+        packs = {}
+        if rng.random() < 0.2:
+            rng.choice(tiers)["package_size"] = Decimal(rng.randrange(1, size)) / 2
+            packs = packages(rng)
+        return {"model": model, "tiers": tiers, **packs}
     if model == "flat":
         return {"model": model, "flat_fee": money(rng)}
-    package = {"package_size": Decimal(rng.randrange(1, size * 2)) / 2} if model == "package" else {}
+    package: dict[str, Any] = {}
+    if model == "package":
+        package = {"package_size": Decimal(rng.randrange(1, size * 2)) / 2, **packages(rng)}
+    if rng.random() < 0.1:
+        package["flat_fee"] = money(rng)
     return {"model": model, "unit_price": money(rng, high), **package}
+
+
+def packages(rng: random.Random) -> dict[str, Any]:
+    """How packages are counted, where that is said."""
+    return {"packages": rng.choice(("up", "down", "exact"))} if rng.random() < 0.4 else {}
+
+
+SWITCHES: dict[str, tuple[str, ...]] = {
+    "rounding_place": ("line", "line", "unit", "invoice"),
+    "remainders": ("largest", "first", "last"),
+    "tier_edge": ("inclusive", "exclusive"),
+    "first_flat": ("above_zero", "at_zero"),
+    "minimum_due": ("above_zero", "at_zero"),
+    "discounts": ("listed", "shares_first", "amounts_first"),
+    "discount_place": ("line", "invoice"),
+    "minimum": ("before_discounts", "after_discounts"),
+    "maximum": ("before_discounts", "after_discounts"),
+    "drawdown": ("expiry", "priority", "granted"),
+}
+"""The conventions about money that a biller chooses, with what each may be."""
+
+COUPONS: dict[str, dict[str, Any]] = {
+    "for-good": {"share": Decimal("0.15")},
+    "early": {"share": Decimal("0.333"), "months": 3},
+    "ten-off": {"amount": Decimal("10.00")},
+    "early-seven": {"amount": Decimal("7.777"), "months": 2, "on": ["usage", "recurring"]},
+    "usage-tenth": {"share": Decimal("0.1"), "on": ["usage", "once"]},
+    "some-usage": {"amount": Decimal(50), "on": "usage", "prices": ["use-0", "use-1"]},
+}
+"""Discounts of every kind."""
 
 
 @dataclass
@@ -113,14 +153,12 @@ class Book:
             "conventions": {
                 "rounding": rng.choice(["half_up", "half_even", "up", "down"]),
                 "allowance": rng.choice(["prorated", "prorated", "full"]),
+                **{name: rng.choice(ways) for name, ways in SWITCHES.items() if rng.random() < 0.6},
             },
             "meters": METERS | {"places": METERS["places"] | {"each": self.each}},
             "plans": plans,
             "add_ons": {f"add-on-{n}": self.add_on(list(plans)) for n in range(rng.randrange(3))},
-            "discounts": {
-                "for-good": {"share": Decimal("0.15")},
-                "early": {"share": Decimal("0.333"), "months": 3},
-            },
+            "discounts": self.coupons(plans),
             "agreements": {f"agreement-{n}": self.agreement(streams) for n in range(rng.randrange(1, 4))},
         }
         if rng.random() < 0.8:
@@ -140,6 +178,11 @@ class Book:
                 later = [one for one in list(plans)[number + 1 :] if one != "catalog"]
                 plan["limits"] = {f"limit-{n}": self.limit(later) for n in range(rng.randrange(1, 3))}
         return book
+
+    def coupons(self, plans: dict[str, Any]) -> dict[str, Any]:
+        """The discounts of the book: one that is for some prices, where there are such."""
+        keys = {key for plan in plans.values() for key in plan["prices"]}
+        return {name: one for name, one in COUPONS.items() if keys.issuperset(one.get("prices", []))}
 
     def limit(self, later: list[str]) -> dict[str, Any]:
         """The most that a plan serves, or that it rates itself before a later plan does."""
@@ -178,6 +221,7 @@ class Book:
             found["quantity"] = Decimal(rng.randrange(1, 12)) / rng.choice((1, 2))
         if rng.random() < 0.7:
             found["months"] = rng.choice((1, 2, 12))
+        found["priority"] = rng.randrange(3)
         off = rng.random()
         if off < 0.25:
             found["share"] = Decimal(rng.randrange(1, 100)) / 100
@@ -228,16 +272,20 @@ class Book:
         rng = self.rng
         prices = {f"base-{n}": self.recurring() for n in range(rng.randrange(3))}
         prices |= {f"use-{n}": self.usage(OF_SUBSCRIPTIONS) for n in range(rng.randrange(4))}
-        plan = {"name": "plan", "stream": rng.choice(STREAMS), "prices": prices}
+        plan: dict[str, Any] = {"name": "plan", "stream": rng.choice(STREAMS), "prices": prices}
         if rng.random() < 0.25:
             amounts = [money(rng, 50_000) for _ in range(rng.randrange(1, 4))]
             plan["commitment"] = {"amount": rng.choice([amounts, amounts[0]])}
+        if rng.random() < 0.15:
+            plan["maximum"] = money(rng, 5000)
         return plan
 
     def recurring(self, *, per: str = "") -> dict[str, Any]:
         """A price for subscriptions, seats or add-ons."""
         rng = self.rng
         price = {**rate(rng, size=5), "per": per or rng.choice(["subscription", "seat"])}
+        if rng.random() < 0.1:
+            price["off"] = Decimal(rng.randrange(1, 100)) / 100
         price["cadence"] = "billing" if per else rng.choice(["billing", "billing", "billing", "year", "once"])
         if price["cadence"] == "billing" and rng.random() < 0.3:
             price["annual"] = rate(rng, high=5000, size=5)
@@ -258,6 +306,8 @@ class Book:
         meter = rng.choice(meters)
         level = meter in ("storage", "cores")
         price = {**rate(rng, high=20), "meter": meter}
+        if rng.random() < 0.1:
+            price["off"] = Decimal(rng.randrange(1, 1000)) / 1000
         windows = ["period", "period", "life"] + (["year"] if self.moot or not self.by_year else [])
         alone = meter == "places" and self.each
         price["window"] = "period" if level or alone else rng.choice(windows)

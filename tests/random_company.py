@@ -145,7 +145,7 @@ class Life:
         trials = log.moot or not any(price.get("cadence") == "once" for price in fees)
         trial = rng.choice((0, 0, 7, 14, 31)) if trials else 0
         early = log.moot or (self.day.day == 1 and not trial)
-        discount = rng.choice(["", "", "", "for-good", "early" if early else ""])
+        discount = self.discount(early=early)
         self.tell(
             4, facts.SubscriptionStarted(self.name, self.plan, self.seats, self.billing, trial, discount)
         )
@@ -163,6 +163,12 @@ class Life:
             else:
                 act()
         self.use(started_on, paid_from)
+
+    def discount(self, *, early: bool) -> str:
+        """Often no discount, else one or several in some order; for some months only if it is `early`."""
+        rng = self.log.rng
+        known = [key for key, one in self.log.book["discounts"].items() if early or "months" not in one]
+        return ",".join(rng.sample(known, rng.choice((0, 0, 0, 1, 1, 2, 3))))
 
     def plans(self) -> list[str]:
         """What can be subscribed to."""

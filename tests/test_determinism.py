@@ -12,7 +12,7 @@ import pytest
 
 from billing.ledger import Ledger, connect, digests
 from billing.price_book import PriceBook, load
-from billing.replay import measure_log, replay
+from billing.rebilling import measure_log, rebill
 from metering.event import Event
 from metering.log import USAGE_SCHEMA, Log
 from simulator.scenario import load as load_scenario
@@ -37,7 +37,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> tuple[Log, PriceBook]:
 def billed(log: Log, book: PriceBook, **options: Any) -> dict[str, str]:
     """Replay a log into a fresh ledger and return its digests."""
     ledger = Ledger.create()
-    replay(log, ledger, book=book, **options)
+    rebill(log, ledger, book=book, **options)
     found = digests(ledger.connection)
     ledger.connection.close()
     return found

@@ -108,7 +108,7 @@ def test_the_ledger_page_explains_every_account_and_kind_of_entry(column: str) -
     assert [] == [word for word in words if word not in accounts]
 
 
-@pytest.mark.parametrize("block", by_place(blocks("toml")))
+@pytest.mark.parametrize("block", by_place(block for block in blocks("toml") if not block.file))
 def test_toml_in_a_page_loads(block: Block) -> None:
     """A block says in its first line what it is: a whole file, or what is added to a price book."""
     head = block.text.partition("\n")[0]
@@ -144,6 +144,7 @@ def test_sql_in_a_page_runs(block: Block, tiny: duckdb.DuckDBPyConnection) -> No
 @pytest.mark.parametrize("page", by_name(page for page in pages() if "```console" in page.read_text("utf-8")))
 def test_what_a_page_shows_of_the_command_line_is_what_it_says(page: Path, session: Session) -> None:
     """Every command of a page runs, in its order, and says what the page shows."""
+    session.provide(blocks_of(page))
     for block in blocks_of(page):
         for shown in commands(block) if block.language == "console" else ():
             said = session.run(shown.command)
@@ -151,7 +152,7 @@ def test_what_a_page_shows_of_the_command_line_is_what_it_says(page: Path, sessi
             assert matches(shown.output, said), f"{block.place}: {shown.command}\n{said}\n{REFRESH}"
 
 
-@pytest.mark.parametrize("block", by_place(blocks("python")))
+@pytest.mark.parametrize("block", by_place(block for block in blocks("python") if not block.file))
 def test_python_in_a_page_calls_what_exists(block: Block) -> None:
     """A sketch of the code names functions of the code."""
     sources = [path.read_text("utf-8") for layer in ("metering", "billing", "analytics", "simulator")

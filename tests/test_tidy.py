@@ -37,6 +37,7 @@ ROOMS = {  # the files that may touch a disk or a connection, and why
     "simulator/manifest.py": "it hashes a run's files",
     "simulator/publication.py": "it puts a run in its place, whole or not at all",
     "simulator/verification.py": "it opens what it verifies",
+    "simulator/commands/compare.py": "it writes a comparison's page and tables",
     "simulator/query.py": "it opens the ledger for a question, locked down",
     "simulator/prompt.py": "it keeps the history of what was asked",
 }

@@ -8,7 +8,7 @@ from decimal import Decimal
 from billing.lint.cliffs import rates
 from billing.lint.curve import ONE, Curve, cheaper_from, edges_of, points
 from billing.lint.finding import Finding, Purchase, figure
-from billing.lint.purchase import MONTHS, Order, of_plan, of_rate
+from billing.lint.purchase import MONTHS, Order, is_share_of_fees, of_plan, of_rate
 from billing.money import ZERO, times
 from billing.price import Price, Rate
 from billing.price_book import PriceBook
@@ -110,7 +110,7 @@ def taken_back(book: PriceBook, day: date | None) -> Iterator[Finding]:
         bare = plan.model_copy(update={"commitment": None})
         loose = of_plan(book.model_copy(update={"plans": {**book.plans, key: bare}}), order, day)
         lost = []
-        for name in book.discounts:
+        for name in (key for key, one in book.discounts.items() if is_share_of_fees(one)):
             off = of_plan(book, order._replace(discount=name), day)
             if off.amount == whole.amount and loose.amount:
                 lost.append((name, off))

@@ -15,6 +15,7 @@ from billing.plan import Plan
 from billing.price import Price, Rate
 from billing.price_book import PriceBook
 from billing.pricing import amount, charge
+from billing.rule import Discount
 from metering.period import add_months
 
 MONTHS = 12
@@ -63,7 +64,7 @@ def cost(book: PriceBook, order: Order, day: date | None) -> Decimal:
     plan = book.plans[order.plan]
     billed = sum((_billed(book, price, order, day) for price in plan.prices.values()), ZERO)
     if order.discount:
-        share = book.discounts[order.discount].share
+        share = book.discounts[order.discount].share or ZERO
         for price in plan.prices.values():
             if price.meter is None and price.cadence != "once":
                 billed -= _billed(book, price, order, day, share=share)
@@ -155,6 +156,11 @@ def of_plan(book: PriceBook, order: Order, day: date | None) -> Purchase:
         if dimensions := {use.meter: dict(use.values) for use in usage if use.values}:
             request["dimensions"] = dimensions
     return Purchase(_told(book, order), request, cost(book, order, day))
+
+
+def is_share_of_fees(discount: Discount) -> bool:
+    """Tell whether a discount is what an order reckons with: a share off every recurring fee."""
+    return discount.share is not None and discount.on == ("recurring",) and not discount.prices
 
 
 def has_seats(plan: Plan) -> bool:

@@ -26,8 +26,9 @@ MONTHS = 12
 class Account:
     """One customer's account. `held` are its subscriptions by product, `known` also those that ended."""
 
-    def __init__(self, market: Market, agent: Agent, *, channel: str) -> None:
+    def __init__(self, market: Market, agent: Agent, *, channel: str, was_there: bool = False) -> None:
         self.market = market
+        self.was_there = was_there
         self.world = market.world
         self.habits = market.habits
         self.agent = agent
@@ -54,7 +55,11 @@ class Account:
         """Subscribe to a product."""
         product = self.habits.products[key]
         name = f"{self.name}-{key}"
-        subscription = Subscription(self.market, self.agent.chance, name=name, key=key)
+        is_old = self.was_there and self.world.today == 0
+        prices = self.market.usual if is_old else self.market.quotes
+        subscription = Subscription(
+            self.market, self.agent.chance, account=self.name, name=name, key=key, prices=prices
+        )
         self.held[key] = self.known[key] = subscription
         chance = self.agent.chance
         if free and product.free:
@@ -63,7 +68,7 @@ class Account:
             return
         subscription.seats = self.seats_wanted(key)
         plan = self.choose(subscription)
-        billing = "year" if chance.bernoulli(f"{key} yearly", p=product.yearly) else "month"
+        billing = "year" if self.would_pay_yearly(subscription, plan) else "month"
         trial, discount = product.trial_days, self.discount(key)
         subscription.begin(plan, seats=subscription.seats, billing=billing, trial_days=trial)
         self.record(SubscriptionStarted(name, plan, subscription.seats, billing, trial, discount))
@@ -100,6 +105,19 @@ class Account:
             return subscription.cheapest(tuple(fitting))
         return self.agent.chance.pick(f"{subscription.key} plan", weights=fitting)
 
+    def would_pay_yearly(self, subscription: Subscription, plan: str) -> bool:
+        """Tell whether it pays a plan by the year, at the discount that it gets for that."""
+        key = subscription.key
+        share = self.market.yearly_share(key, plan, subscription.seats, subscription.quotes)
+        return self.agent.chance.bernoulli(f"{key} yearly", p=share)
+
+    def pay_yearly(self, subscription: Subscription) -> None:
+        """Go on with the same, a year in advance from today on."""
+        if not subscription.is_leaving and subscription.billing == "month":
+            subscription.change(subscription.plan, seats=subscription.seats, billing="year")
+            subscription.free_until = self.world.today  # the paid years count from here
+            self.record(PlanChanged(subscription.name, subscription.plan, subscription.seats, "year"))
+
     def discount(self, key: str) -> str:
         """Return the discount that the customer negotiated, if any."""
         left = self.agent.chance.uniform(f"{key} discount")
@@ -112,7 +130,8 @@ class Account:
     def take_extras(self, subscription: Subscription) -> None:
         """Buy the add-ons that belong to it from the start."""
         for key, extra in subscription.product.add_ons.items():
-            if self.agent.chance.bernoulli(f"{key} at start", p=extra.at_start):
+            effect = self.market.add_on_effect(key, subscription.knows)
+            if self.agent.chance.bernoulli(f"{key} at start", p=min(1.0, extra.at_start * effect)):
                 self.buy(subscription, key)
 
     def hear(self, bill: Bill) -> None:
@@ -129,11 +148,12 @@ class Account:
 
     def convert(self, subscription: Subscription) -> None:
         """Begin to pay for what was free."""
-        key, product = subscription.key, subscription.product
+        key = subscription.key
+        subscription.look(self.market.quotes)
         subscription.plan = ""  # who chooses a plan reckons with what it will use once it pays
         subscription.seats = self.seats_wanted(key)
         plan = self.choose(subscription)
-        billing = "year" if self.agent.chance.bernoulli(f"{key} yearly", p=product.yearly) else "month"
+        billing = "year" if self.would_pay_yearly(subscription, plan) else "month"
         subscription.begin(plan, seats=subscription.seats, billing=billing)
         self.record(PlanChanged(subscription.name, plan, subscription.seats, billing))
         self.take_extras(subscription)
@@ -142,7 +162,7 @@ class Account:
         """Move to another plan, without the add-ons that it does not have. Tell whether anything changed."""
         if subscription.is_leaving or plan == subscription.plan:
             return False
-        for key in [key for key in subscription.add_ons if not self.sells(plan, key)]:
+        for key in [key for key in subscription.add_ons if not subscription.quotes.sells(plan, key)]:
             self.drop(subscription, key)
         subscription.change(plan, seats=subscription.seats, billing=subscription.billing)
         self.record(PlanChanged(subscription.name, plan, subscription.seats, subscription.billing))
@@ -158,7 +178,7 @@ class Account:
 
     def buy(self, subscription: Subscription, key: str) -> None:
         """Buy an add-on."""
-        if not subscription.is_leaving and self.sells(subscription.plan, key):
+        if not subscription.is_leaving and subscription.quotes.sells(subscription.plan, key):
             quantity = subscription.product.add_ons[key].quantity
             subscription.add_ons[key] = quantity
             self.record(AddOnBought(subscription.name, key, quantity))
@@ -197,6 +217,7 @@ class Account:
         """Take up again what was left."""
         self.held[subscription.key] = subscription
         subscription.add_ons = {}
+        subscription.look(self.market.quotes)
         subscription.begin(subscription.plan, seats=subscription.seats, billing=subscription.billing)
         again = SubscriptionReactivated(
             subscription.name, subscription.plan, subscription.seats, subscription.billing
@@ -209,10 +230,6 @@ class Account:
             if one.ends <= self.world.today:
                 one.flow()
                 del self.held[key]
-
-    def sells(self, plan: str, add_on: str) -> bool:
-        """Tell whether the plan may have the add-on."""
-        return plan in self.world.book.add_ons[add_on].plans
 
     def record(self, fact: object) -> None:
         """Write down what happened to the account."""

@@ -5,8 +5,8 @@ from simulator.agents.account import Account
 from simulator.agents.habits import Habits
 from simulator.agents.lead import Lead, arrive
 from simulator.agents.market import Market
+from simulator.agents.offer import Offer
 from simulator.agents.review import review
-from simulator.quote import Quotes
 from simulator.world import Story, World
 
 SETTINGS = dict[Key, Habits]
@@ -14,16 +14,17 @@ SETTINGS = dict[Key, Habits]
 
 def spawn(world: World, settings: dict[str, Habits]) -> None:
     """Let the customers of every segment come: those of the first day, and leads from then on."""
-    quotes = Quotes(world.book)
+    offer = Offer(world)
     for segment, habits in settings.items():
         agent = world.agent("demand", segment)
-        market = Market(world, quotes, habits, segment=segment)
+        market = Market(world, offer, habits, segment=segment)
         world.start(agent, arrive(market, agent, live))
 
 
 def live(lead: Lead) -> Story:
     """Sign up, then go from month to month for as long as anything is held."""
-    account, world = Account(lead.market, lead.agent, channel=lead.channel), lead.market.world
+    market, world = lead.market, lead.market.world
+    account = Account(market, lead.agent, channel=lead.channel, was_there=lead.was_there)
     account.sign_up()
     account.begin(account.first, free=lead.is_self_serve)
     while account.held:

@@ -54,6 +54,25 @@ def price_effect(quoted: float, expected: float, elasticity: float) -> float:
     return min(PRICED_IN_MOST, exp(elasticity * log(quoted / expected)))
 
 
+def arc_effect(price: float, before: float, elasticity: float) -> float:
+    """Return how many times as much is used at a price as at the one before: the arc elasticity.
+
+    Change by mean (R. G. D. Allen, 1934): near the ordinary elasticity for small changes, and finite where
+    something was free before, or is now.
+    """
+    if price == before or price + before <= 0:
+        return 1.0
+    half = elasticity * (price - before) / (price + before)
+    return (1.0 + half) / (1.0 - half)
+
+
+def yearly(share: float, weight: float, *, discount: float, before: float) -> float:
+    """Return the share that pays by the year, where `share` did with the annual discount before."""
+    if discount == before or not 0.0 < share < 1.0:
+        return share
+    return 1.0 / (1.0 + (1.0 - share) / share * exp(-weight * (discount - before)))
+
+
 @cache
 def first_hazard(churn: float, settles_months: float) -> float:
     """Return the first month's hazard that loses a share `churn` of customers within twelve months.

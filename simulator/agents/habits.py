@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 from billing.price import Key, Record
 from billing.price_book import PriceBook
 from metering.document import Problem, did_you_mean
+from simulator.prior import Prior
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0, le=1e12)]
@@ -182,21 +183,35 @@ class Shock(Record):
 
 
 class Loyalty(Record):
-    """What makes customers leave sooner or later than their segment, and come back.
+    """What makes customers leave sooner or later than their segment, react to prices, and come back.
 
     The hazard falls with tenure as in the shifted beta-geometric model with alpha + beta = `settles_months`.
     `shocked` (for two months after a bill shock) and `idle` (use below 20 % of the allowance) add to its
-    logarithm; a price rise of 10 % loses 10 % x `price` at once. Prices x % above what the market expects win
-    (1 + x)^`acquisition` times as many customers. A share `returns` comes back in each of the first months.
+    logarithm. A share `returns` comes back in each of the first months.
+
+    The other five say how customers react to prices; each may be a prior, `{ mean = -0.9, spread = 0.3 }`.
+    Where a customer's own bill rises by 10 %, 10 % x `price` leave at once and 10 % x `downgrades` take a
+    smaller plan that fits; who keeps the old price sees no rise. Prices x % above what the market expects, or
+    above those of the scenario's own book in `saasim whatif`, win (1 + x)^`acquisition` times as many
+    customers. Of a unit that costs x % more than in that book so much less is used as the (arc) elasticity
+    `usage` says, seats included. An annual discount that is larger by 0.01 adds 0.01 x `annual` to the log
+    odds of paying by the year, for new and old customers.
     """
 
     settles_months: Positive = 24.0
     shocked: float = 0.6
     idle: float = 0.7
-    price: Rate = 0.08
-    acquisition: Annotated[float, Field(ge=-5, le=0)] = -0.6
+    price: Annotated[Prior, Field(ge=0, le=10)] = Prior(0.08)
+    downgrades: Annotated[Prior, Field(ge=0, le=10)] = Prior(0.2)
+    acquisition: Annotated[Prior, Field(ge=-5, le=0)] = Prior(-0.6)
+    usage: Annotated[Prior, Field(ge=-0.95, le=0)] = Prior(-0.4)
+    annual: Annotated[Prior, Field(ge=0, le=100)] = Prior(5.0)
     returns: Share = 0.01
     returns_within: int = Field(6, ge=0, le=36)
+
+
+REACTIONS = ("acquisition", "usage", "downgrades", "price", "annual")
+"""The keys of `Loyalty` that say how customers react to prices."""
 
 
 class Payment(Record):

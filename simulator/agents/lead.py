@@ -21,8 +21,10 @@ SATURDAY = 5
 class Lead:
     """Somebody who may become a customer; the name of the account will be that of the lead."""
 
-    def __init__(self, market: Market, identity: str) -> None:
+    def __init__(self, market: Market, identity: str, *, was_there: bool = False) -> None:
+        """Name somebody; who `was_there` before the first day knows the prices that the market is used to."""
         self.market = market
+        self.was_there = was_there
         self.habits = habits = market.habits
         self.agent = agent = market.world.agent("customer", f"{market.segment}-{identity}")
         shares = {key: channel.share for key, channel in habits.channels.items()}
@@ -52,9 +54,17 @@ class Lead:
         )
 
     def is_won(self) -> bool:
-        """Tell, on the day of the decision, whether it buys at today's prices."""
-        effect = self.market.price_effect(next(iter(self.habits.products)))
-        return self.agent.chance.bernoulli("is won", p=min(1.0, self.how.wins * effect))
+        """Tell, on the day of the decision, whether it buys at today's prices.
+
+        Who comes by itself has decided already, at the prices that the market is used to; to a free plan
+        everybody comes.
+        """
+        product = next(iter(self.habits.products))
+        if self.is_self_serve and self.habits.products[product].free:
+            return True
+        wins = 1.0 if self.is_self_serve else self.how.wins
+        chance = min(1.0, wins * self.market.price_effect(product))
+        return self.agent.chance.bernoulli("is won", p=chance)
 
 
 Life = Callable[[Lead], Story]
@@ -64,26 +74,42 @@ def arrive(market: Market, agent: Agent, wins: Life) -> Story:
     """Bring the customers of the first day and the pipeline of the months before, then leads day by day."""
     world, demand = market.world, market.habits.demand
     for number in range(demand.at_start):
-        lead = Lead(market, f"0-{number:04}")
+        lead = Lead(market, f"0-{number:04}", was_there=True)
         world.start(lead.agent, wins(lead))
     first = world.date().replace(day=1)
     for month in range(-demand.pipeline_months, 0):
         for came_on, identity in leads(agent, demand, month_of(add_months(first, month)), month):
             enter_pipeline(Lead(market, identity), world.day_of(came_on), wins)
     for month in range(world.scenario.months):
-        for comes_on, identity in leads(agent, demand, month_of(add_months(first, month)), month):
+        period, more = month_of(add_months(first, month)), drawn_by_prices(market, month)
+        usual = {identity for _, identity in leads(agent, demand, period, month)}
+        for comes_on, identity in leads(agent, demand, period, month, more=more):
             day = world.day_of(comes_on)
             if day > world.today:
                 yield world.on(day)
             if day == world.today:
-                pursue(Lead(market, identity), wins)
+                lead = Lead(market, identity)
+                if identity in usual or lead.is_self_serve:
+                    pursue(lead, wins)
 
 
-def leads(agent: Agent, demand: Demand, period: Period, month: int) -> list[tuple[date, str]]:
-    """Return the days and the names of a month's leads, in order of the days."""
+def drawn_by_prices(market: Market, month: int) -> float:
+    """Return how many times as many leads low prices draw, where leads buy by themselves, if any do.
+
+    Those who are sold to are won more often instead, and to a free plan people come whatever others cost.
+    """
+    product, habits = next(iter(market.habits.products.items()))
+    comes = any(channel.is_self_serve for channel in market.habits.channels.values())
+    return max(1.0, market.price_effect(product, month)) if comes and not habits.free else 1.0
+
+
+def leads(
+    agent: Agent, demand: Demand, period: Period, month: int, *, more: float = 1.0
+) -> list[tuple[date, str]]:
+    """Return the days and the names of a month's leads, by day; with more than 1 `more`, others beside them."""
     chance = agent.chance
     busy = chance.lognormal("busy", month, median=1.0, sigma=demand.noise)
-    mean = decision.leads_in(demand, month, period.starts_on.month) * busy
+    mean = decision.leads_in(demand, month, period.starts_on.month) * busy * more
     days = [period.starts_on + timedelta(days=number) for number in range(period.days)]
     weights = list(accumulate(WEEKEND if day.weekday() >= SATURDAY else 1.0 for day in days))
     found = []
@@ -105,7 +131,8 @@ def pursue(lead: Lead, wins: Life) -> None:
     world, agent = lead.market.world, lead.agent
     world.record(agent, agent.identity, LeadCreated(lead.market.segment, lead.channel))
     if lead.is_self_serve:
-        world.start(agent, wins(lead))
+        if lead.is_won():
+            world.start(agent, wins(lead))
     elif lead.is_qualified():
         world.start(agent, close(lead, world.today + lead.cycle(), wins))
 

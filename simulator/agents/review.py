@@ -105,24 +105,27 @@ def consider_paying(account: Account, subscription: Subscription) -> Iterator[Ac
 
 def consider(account: Account, subscription: Subscription) -> Iterator[Act]:
     """Leave, change plan, seats or add-ons, or, mostly, do nothing."""
-    world, pressure = account.world, subscription.pressure()
+    world, pressure, rise = account.world, subscription.pressure(), subscription.rise()
     draw = account.agent.chance.octet(subscription.key, world.month)
-    day = day_of(world, draw[0], chance_to_leave(account, subscription, pressure))
+    day = day_of(world, draw[0], chance_to_leave(account, subscription, pressure, rise))
     if day is not None:
         yield Act(day, partial(account.leave, subscription))
         return
+    yield from consider_less(account, subscription, rise, draw[3])
+    yield from consider_paying_yearly(account, subscription)
     yield from consider_plan(account, subscription, pressure, draw[1])
     yield from consider_seats(account, subscription, draw[2])
+    quotes, add_on_effect = subscription.quotes, account.market.add_on_effect
     for key, extra in subscription.product.add_ons.items():
         has = key in subscription.add_ons
         wish = account.agent.chance.uniform(f"{key} wish", world.month)
-        day = day_of(world, wish, extra.drops if has else extra.buys)
+        day = day_of(world, wish, extra.drops if has else extra.buys * add_on_effect(key, quotes))
         if day is not None:
             yield Act(day, partial(account.drop if has else account.buy, subscription, key))
 
 
-def chance_to_leave(account: Account, subscription: Subscription, pressure: float) -> float:
-    """Return the chance to leave this month, a price rise included."""
+def chance_to_leave(account: Account, subscription: Subscription, pressure: float, rise: float) -> float:
+    """Return the chance to leave this month; a rise of its own bill adds to it once."""
     tenure = int((account.world.today - subscription.started) / decision.DAYS_A_MONTH)
     chance = decision.hazard(
         account.habits.churn,
@@ -131,9 +134,25 @@ def chance_to_leave(account: Account, subscription: Subscription, pressure: floa
         shocked=account.world.month <= account.shocked_until,
         idle=0.0 < pressure < decision.IDLE,
     )
-    before = subscription.fee(months_ago=1)
-    rise = subscription.fee() / before - 1.0 if before > 0 else 0.0
-    return min(1.0, chance + max(0.0, rise) * account.habits.loyalty.price)
+    return min(1.0, chance + rise * account.habits.loyalty.price)
+
+
+def consider_less(account: Account, subscription: Subscription, rise: float, draw: float) -> Iterator[Act]:
+    """Take a smaller plan because prices rose."""
+    target = subscription.next_down() if rise > 0 else None
+    day = day_of(account.world, draw, min(1.0, rise * account.habits.loyalty.downgrades))
+    if target is not None and day is not None:
+        yield Act(day, partial(account.change_to, subscription, target))
+
+
+def consider_paying_yearly(account: Account, subscription: Subscription) -> Iterator[Act]:
+    """Pay by the year from today on, if its discount has grown enough for this customer."""
+    market, quotes = account.market, subscription.quotes
+    if subscription.billing == "year" or quotes is market.usual:
+        return
+    share = market.yearly_share(subscription.key, subscription.plan, subscription.seats, quotes)
+    if share > subscription.product.yearly and account.would_pay_yearly(subscription, subscription.plan):
+        yield Act(account.world.today, partial(account.pay_yearly, subscription))
 
 
 def consider_plan(
@@ -169,9 +188,8 @@ def consider_seats(account: Account, subscription: Subscription, draw: float) ->
     """Let people join and leave."""
     habits, chance, world = subscription.product.seats, account.agent.chance, account.world
     if habits.high > 1:
-        joins = chance.poisson(
-            f"{subscription.key} joins", world.month, mean=habits.joins * subscription.seats
-        )
+        mean = habits.joins * subscription.seats * subscription.seat_response()
+        joins = chance.poisson(f"{subscription.key} joins", world.month, mean=mean)
         leaves = chance.poisson(
             f"{subscription.key} leaves", world.month, mean=habits.leaves * subscription.seats
         )
@@ -187,7 +205,7 @@ def consider_more(account: Account) -> Iterator[Act]:
             is_sold = product.attaches and account.world.month >= product.sold_from
             if is_sold and key not in account.known:
                 draw = account.agent.chance.uniform(f"attaches {key}", account.world.month)
-                day = day_of(account.world, draw, product.attaches)
+                day = day_of(account.world, draw, product.attaches * account.market.price_effect(key))
                 if day is not None:
                     yield Act(day, partial(account.add, key))
 

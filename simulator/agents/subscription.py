@@ -1,22 +1,30 @@
 """Subscriptions as their customers see them: what they wanted, what they use, and what it costs them."""
 
+from datetime import date
 from math import exp
+from typing import Any
 
 from simulator.agents import decision
 from simulator.agents.market import Market
 from simulator.chance import Stream
-from simulator.quote import SEATS, Quote, Stop
+from simulator.quote import SEATS, Quote, Quotes, Stop
 
 NEVER = 10**9
 """The last day of a subscription that nobody has cancelled."""
 
 
 class Subscription:
-    """One subscription of a customer: plan, seats and add-ons of today, and the use it grows into."""
+    """One subscription of a customer: plan, seats and add-ons of today, and the use it grows into.
 
-    def __init__(self, market: Market, chance: Stream, *, name: str, key: str) -> None:
+    `prices` are those at which it is begun.
+    """
+
+    def __init__(
+        self, market: Market, chance: Stream, *, account: str, name: str, key: str, prices: Quotes
+    ) -> None:
+        self.market = market
         self.world = world = market.world
-        self.quotes = market.quotes
+        self.account = account
         self.name = name
         self.key = key
         self.product = product = market.habits.products[key]
@@ -27,6 +35,9 @@ class Subscription:
         self.add_ons: dict[str, int] = {}
         self.started = self.changed = self.free_until = world.today
         self.ends = NEVER
+        self._begun_on = world.date()
+        self._knows = (prices, world.date())
+        self._responds: dict[tuple[str, str, int], float] = {}
         self._throttle = 1.0
         self._used = (-1, "")
         self._use: dict[str, float] = {}
@@ -50,6 +61,25 @@ class Subscription:
         }
 
     @property
+    def knows(self) -> Quotes:
+        """The prices that it knows: those at which it was begun, until it looks at its bill again."""
+        return self._knows[0]
+
+    def look(self, quotes: Quotes) -> None:
+        """Learn prices, before it is begun anew."""
+        self._knows = (quotes, self.world.date())
+
+    @property
+    def quotes(self) -> Quotes:
+        """The prices that hold for it today; while it is begun, those at which it is."""
+        if not self.plan:
+            return self.knows
+        offer = self.market.offer
+        if offer.new is offer.usual:
+            return offer.new
+        return offer.to(self.account, self.world.date(), since_on=self.since, begun_on=self._begun_on)
+
+    @property
     def is_free(self) -> bool:
         """Whether it is on the product's free plan."""
         return self.plan == self.product.free != ""
@@ -65,6 +95,7 @@ class Subscription:
         self.started = self.changed = self.world.today
         self.free_until = self.world.today + trial_days
         self.ends = NEVER
+        self._begun_on = self.world.date()
         self.flow()
 
     def change(self, plan: str, *, seats: int, billing: str) -> None:
@@ -110,7 +141,25 @@ class Subscription:
         usual = want * use.free_median / use.median if self.is_free else want
         months = (self.world.today - self.started) / decision.DAYS_A_MONTH
         season = decision.season(use.season, self.world.date().month)
-        return usual * exp(self._growth[meter] * months) * self._throttle * season
+        level = usual * exp(self._growth[meter] * months) * self._throttle * season
+        if not self.plan or self.quotes is self.market.usual:  # who is still choosing reckons with its wishes
+            return level
+        return level * self._response(meter, level)
+
+    def _response(self, meter: str, level: float) -> float:
+        """Return how many times as much is used at today's prices as at those that the market is used to.
+
+        Its own bill counts, at what it would use; once a month, for the size of a step hardly changes it.
+        """
+        quotes, usual = self.quotes, self.market.usual
+        key = (self.plan, meter, self.world.month)
+        if key not in self._responds:
+            now, before = (
+                float(one.charge(self.plan, meter, self.world.date(), seats=self.seats, quantity=level))
+                for one in (quotes, usual)
+            )
+            self._responds[key] = decision.arc_effect(now, before, self.market.habits.loyalty.usage)
+        return self._responds[key]
 
     def quote(self, plan: str | None = None, *, use: dict[str, float] | None = None) -> Quote:
         """Return what a month costs, on another plan than its own if one is named."""
@@ -122,27 +171,74 @@ class Subscription:
             billing=self.billing,
             add_ons=self.add_ons if own else None,
             use=self.use() if use is None else use,
+            since=self.since if own else None,
         )
 
-    def fee(self, *, months_ago: int = 0) -> float:
-        """Return what a month costs without usage, with today's prices or those of some months ago."""
-        day = self.world.date(self.world.month_start(max(0, self.world.month - months_ago)))
+    def seat_response(self) -> float:
+        """Return how many times as many seats are added as at the prices that the market is used to."""
+        quotes, usual = self.quotes, self.market.usual
+        if quotes is usual:
+            return 1.0
+        now, before = (
+            float(one.fee(self.plan, self.world.date(), seats=self.seats, billing=self.billing))
+            for one in (quotes, usual)
+        )
+        return decision.arc_effect(now, before, self.market.habits.loyalty.usage)
+
+    @property
+    def since(self) -> date:
+        """Since when it has been on its plan: who came before a price for newcomers keeps the old one."""
+        return self.world.date(self.changed)
+
+    def fee(self) -> float:
+        """Return what a month costs without usage."""
         extras = tuple(self.add_ons.items())
-        return float(self.quotes.fee(self.plan, day, seats=self.seats, billing=self.billing, add_ons=extras))
+        return float(
+            self.quotes.fee(
+                self.plan,
+                self.world.date(),
+                seats=self.seats,
+                billing=self.billing,
+                add_ons=extras,
+                since=self.since,
+            )
+        )
+
+    def rise(self) -> float:
+        """Return by what share prices have raised its own bill since it last looked; 0 where they fell.
+
+        The bill is that of today's seats, add-ons and use. Looks once: the next time nothing is new.
+        """
+        (quotes, day), today = self._knows, self.world.date()
+        self._knows = (self.quotes, today)
+        if quotes is self.quotes and not quotes.changes(day, today):
+            return 0.0
+        terms: Any = {
+            "seats": self.seats,
+            "billing": self.billing,
+            "add_ons": self.add_ons,
+            "use": self.use(),
+            "since": self.since,
+        }
+        before = float(quotes.quote(self.plan, day, **terms).total)
+        now = float(self.quotes.quote(self.plan, today, **terms).total)
+        return max(0.0, now / before - 1.0) if before > 0 else 0.0
 
     def limit(self, plan: str, meter: str) -> float | None:
         """Return how much of a meter, or how many seats, fit into a plan, if not any number."""
         known = self.product.limits.get(plan, {}).get(meter)
         if known is not None:
             return known
-        return self.quotes.limit(plan, meter, self.world.date(), seats=self.seats)
+        since = self.since if plan == self.plan else None
+        return self.quotes.limit(plan, meter, self.world.date(), seats=self.seats, since=since)
 
     def stop(self, plan: str, meter: str) -> Stop | None:
         """Return where a plan stops to serve a meter, if it does."""
         known = self.product.limits.get(plan, {}).get(meter)
         if known is not None:
             return Stop(known)
-        return self.quotes.stop(plan, meter, self.world.date(), seats=self.seats)
+        since = self.since if plan == self.plan else None
+        return self.quotes.stop(plan, meter, self.world.date(), seats=self.seats, since=since)
 
     def pressure(self) -> float:
         """Return the largest share of an allowance or limit that is used; 0 where there is none."""
@@ -150,7 +246,9 @@ class Subscription:
         shares = [self.seats / seats_max if seats_max > 1 else 0.0]  # nobody is pressed to be more than one
         for meter, level in self.use().items():
             limit = self.limit(self.plan, meter)
-            included = limit or self.quotes.allowance(self.plan, meter, day, seats=self.seats)
+            included = limit or self.quotes.allowance(
+                self.plan, meter, day, seats=self.seats, since=self.since
+            )
             if included > 0:
                 shares.append(level / included)
         return max(shares)
@@ -166,6 +264,15 @@ class Subscription:
         use = self.use()
         fitting = [plan for plan in plans if self.fits(plan)]
         return min(fitting, key=lambda plan: self.quote(plan, use=use).total, default=plans[-1])
+
+    def next_down(self) -> str | None:
+        """Return the next smaller plan that fits and costs less, if there is one; none within a paid year."""
+        paid = self.product.paid
+        if self.plan not in paid or self.billing == "year":
+            return None
+        own = self.quote().total
+        smaller = (plan for plan in reversed(paid[: paid.index(self.plan)]) if self.fits(plan))
+        return next((plan for plan in smaller if self.quote(plan).total < own), None)
 
     def next_up(self) -> str | None:
         """Return the next larger plan that fits, if there is one."""

@@ -18,7 +18,7 @@ from billing.lint.checks import lint
 from billing.lint.finding import RULES, SEVERITIES, Finding, Purchase, Severity, ordered
 from billing.money import minor_units
 from billing.price_book import PriceBook
-from billing.replay import replay
+from billing.rebilling import rebill
 from simulator import tables
 from simulator.failure import FAILED
 from simulator.publication import find
@@ -56,7 +56,7 @@ def lint_book(path: Path, *, run: str, as_json: bool) -> int:
 def _unmet(run: Path, book: PriceBook) -> Iterator[Finding]:
     """Find rules that nothing in a run's log triggers, billed under the book, and events that none prices."""
     ledger = Ledger.create()
-    replay(evidence_of(run).log, ledger, book=book)
+    rebill(evidence_of(run).log, ledger, book=book)
     for gap in gaps(ledger.connection, book):
         yield Finding(gap.kind, "warning", gap.rule, gap.event, gap.message, gap.remedy)
 

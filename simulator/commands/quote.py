@@ -6,23 +6,25 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NoReturn, get_args
+from typing import Any, NoReturn
 
 from billing import price_book
-from billing.convention import Conventions
 from billing.price_book import PriceBook
 from billing.quote import quote
-from metering.document import Problems, did_you_mean, problem
+from metering.document import Problems, problem
 from simulator.values import to_json
 
 
-def quote_lines(prices: Path, *, conventions: str, month: str) -> int:
+def quote_lines(prices: Path | None, *, conventions: str, month: str) -> int:
     """Answer every request on stdin, then report every line that could not be answered.
 
-    `month` (`2026-03`) is quoted where a request names none; this month where it is empty.
+    `month` (`2026-03`) is quoted where a request names none; this month where it is empty. Without a price
+    book, requests describe all that they ask about.
     """
     first = _first_of(month) if month else datetime.now(UTC).date().replace(day=1)
-    book = with_conventions(price_book.load(prices), conventions)
+    book = PriceBook(name="quote", plans={}) if prices is None else price_book.load(prices)
+    if conventions:
+        book = book.under(book.conventions.changed(conventions, "--conventions"))
     problems = []
     for number, line in enumerate(sys.stdin, start=1):
         if line.strip():
@@ -55,24 +57,6 @@ def request(line: str, place: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise problem(place, "is not a JSON object", 'write it like {"plan": "professional", "seats": 5}')
     return found
-
-
-def with_conventions(book: PriceBook, names: str) -> PriceBook:
-    """Return the book with some of its conventions replaced: `half_even`, or `half_even,full`.
-
-    Raises Problems for a name that no convention has.
-    """
-    fields = {
-        value: name
-        for name, field in Conventions.model_fields.items()
-        for value in get_args(field.annotation)
-    }
-    chosen: dict[str, Any] = {}
-    for name in filter(None, names.split(",")):
-        if name not in fields:
-            raise problem("--conventions", f"there is no {name!r}", did_you_mean(name, fields))
-        chosen[fields[name]] = name
-    return book.model_copy(update={"conventions": book.conventions.model_copy(update=chosen)})
 
 
 def _refuse(name: str) -> NoReturn:

@@ -8,9 +8,11 @@ from typing import Any
 from analytics.plan import Plan
 from billing import price_book
 from metering.document import did_you_mean, problem
+from metering.intake import mapping
 from simulator import scenario
 
 SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
+    "import-map": mapping.schema,
     "plan": Plan.model_json_schema,
     "price-book": price_book.schema,
     "scenario": scenario.schema,

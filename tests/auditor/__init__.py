@@ -16,10 +16,11 @@ from metering.event import Event
 from metering.period import Period
 from tests.auditor import entitlement
 from tests.auditor.commitment import committed, movements, taken_or_paid, true_ups
+from tests.auditor.discount import discounted, settled
 from tests.auditor.entitlement import drawn, without
 from tests.auditor.life import bits, live, measure
 from tests.auditor.limit import served
-from tests.auditor.line import Line, discounts
+from tests.auditor.line import Line
 from tests.auditor.payout import Books, payouts
 from tests.auditor.price import WIDE, cost
 from tests.auditor.recurring import monthly, once, yearly
@@ -55,18 +56,22 @@ def audit(events: list[Event], book: PriceBook, months: list[Period]) -> Audit:
         usage = served(measure(events, book, lives), each, lives, book, months)
         coverage = drawn(each, lives, book)
         usage = without(usage, coverage, book)
-        lines: list[Line] = []
+        charges: list[Line] = []
         mrr: dict[tuple[date, str], Decimal] = {}
         for name, days in lives.items():
             years, paid = yearly(name, days, book)
-            recurring = [*years, *monthly(name, days, book, months)]
-            own = [*recurring, *once(name, days, book), *used_up(name, days, book, months, usage)]
+            own = [*years, *monthly(name, days, book, months)]
+            own += [*once(name, days, book), *used_up(name, days, book, months, usage)]
             own += [*entitlement.discounts(own, coverage, lives, book)]
-            own += [line for one in recurring for line in discounts(one, days, book)]
+            charges += [*own, *discounted(own, days, book)]
+            mrr |= committed(name, days, book, months, paid)
+        lines: list[Line] = []
+        billed = settled(charges, book)
+        for name, days in lives.items():
+            own = [line for line in billed if line.subscription == name]
             own += refunds(name, book, months, [*own], each)
             own += taken_or_paid(name, days, book, months, [*own])
             lines += [*own, *true_ups(name, days, book, months, own)]
-            mrr |= committed(name, days, book, months, paid)
         return Audit(
             lines=added_up(lines, lambda line: line[:8]),
             invoices=added_up(lines, lambda line: (line.account, line.month)),

@@ -6,9 +6,10 @@ from decimal import Decimal
 
 from billing.price_book import PriceBook
 from metering.period import Period, add_months
+from tests.auditor.discount import named, worth_less
 from tests.auditor.life import ONE_DAY, Day, Lives
-from tests.auditor.line import Line, discount_on, first, in_force, items, year_of
-from tests.auditor.price import ZERO, cents, cost, twelve
+from tests.auditor.line import Line, first, in_force, items, year_of
+from tests.auditor.price import ZERO, cents, cost, reading, twelve
 from tests.auditor.recurring import Paid
 
 
@@ -71,7 +72,9 @@ def taken_or_paid(
                 if missing > 0:
                     last = max(day for day in days if first(day) <= closes and days[day].anchor == anchor)
                     rate = in_force(price, closes, days, last)[0]
-                    exact = cost(rate, before[price.window] + missing) - cost(rate, before[price.window])
+                    how = reading(book, today.plan, price)._replace(flat_at_zero=False, minimum_at_zero=False)
+                    already = before[price.window]
+                    exact = cost(rate, already + missing, how) - cost(rate, already, how)
                     place = today.account, closes, name, today.plan, key, "true_up"
                     span = starts_on, add_months(closes, 1)
                     stream = price.stream or book.plans[today.plan].stream
@@ -88,14 +91,18 @@ def committed(
         today = days.get(last)
         if today is None or today.trial:
             continue
-        amount = sum((twelve(kept.yearly / 12) for kept in paid[last]), ZERO)
+        worth = [(kept.item.price, kept.item.key, twelve(kept.yearly / 12)) for kept in paid[last]]
         for item in items(today, book):
             if item.price.cadence == "billing" and today.billing == "month":
-                amount += cost(in_force(item.price, month.starts_on, days, last)[0], item.quantity)
-        amount -= twelve(amount * discount_on(today, month.starts_on, book))
+                rate = in_force(item.price, month.starts_on, days, last)[0]
+                worth.append((item.price, item.key, cost(rate, item.quantity, reading(book))))
+        amount = worth_less(worth, today, book, named(days, month.starts_on, book))
         commitment = book.plans[today.plan].commitment
         if commitment:
             amount = max(amount, twelve(least(commitment.amount, today.anchor, month.starts_on) / 12))
+        most = book.plans[today.plan].maximum
+        if most is not None:
+            amount = min(amount, most)
         if amount:
             amounts[month.starts_on, name] = amount
     return amounts

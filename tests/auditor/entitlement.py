@@ -15,7 +15,7 @@ from metering.period import add_months
 from tests.auditor.life import ONE_DAY, Bit, Day, Lives, Usage, Used
 from tests.auditor.limit import text
 from tests.auditor.line import Line, first
-from tests.auditor.price import ZERO, cents, twelve
+from tests.auditor.price import ZERO, money, twelve
 from tests.auditor.usage import group, matches
 
 Row = tuple[str, date, int, str, str]
@@ -77,12 +77,15 @@ def held_by_account(bits: list[Bit], lives: Lives, book: PriceBook) -> dict[str,
 
 
 def in_turn(grants: list[Grant], day: date, book: PriceBook) -> list[Grant]:
-    """What can be drawn on that day: what is free first, then what ends first."""
-    order = list(book.entitlements)
+    """What can be drawn on that day: what is free first, then what ends first, unless the biller differs."""
+    order, by = list(book.entitlements), book.conventions.drawdown
     return sorted(
         (grant for grant in grants if grant.granted_on <= day < grant.expires_on),
         key=lambda grant: (
-            not is_free(book.entitlements[grant.key]), grant.expires_on, grant.granted_on,
+            book.entitlements[grant.key].priority if by == "priority" else 0,
+            not is_free(book.entitlements[grant.key]),
+            grant.granted_on if by == "granted" else grant.expires_on,
+            grant.expires_on if by == "granted" else grant.granted_on,
             order.index(grant.key), grant.given, grant.name,
         ),
     )  # fmt: skip
@@ -194,7 +197,7 @@ def discounts(lines: list[Line], coverage: list[Drawn], lives: Lives, book: Pric
         off = twelve(part_of_line * (entitlement.share or ZERO))
         if entitlement.amount is not None:
             off = min(twelve(entitlement.amount * units), part_of_line)
-        yield line._replace(kind="discount", amount=cents(-off, book), quantity=units)
+        yield line._replace(kind="discount", amount=money(-off, book), quantity=units)
 
 
 def rates(line: Line, price: Price, used: Used) -> bool:

@@ -9,7 +9,7 @@ from billing.price import Price, Rate
 from billing.price_book import PriceBook
 from metering.period import Period, add_months
 from tests.auditor.life import ONE_DAY, Day
-from tests.auditor.price import ZERO, cents, twelve, version
+from tests.auditor.price import ZERO, version
 
 
 class Line(NamedTuple):
@@ -107,20 +107,3 @@ def year_of(anchor: date, day: date) -> tuple[date, date]:
     while add_months(anchor, 12 * number + 12) <= day:
         number += 1
     return add_months(anchor, 12 * number), add_months(anchor, 12 * number + 12)
-
-
-def discount_on(today: Day, month: date, book: PriceBook) -> Decimal:
-    """The share that is off in a month. Our reading: the subscription starts in the first month."""
-    discount = book.discounts.get(today.discount)
-    if discount is None or (
-        discount.months and month >= add_months(first(today.started_on), discount.months)
-    ):
-        return ZERO
-    return discount.share
-
-
-def discounts(line: Line, days: dict[date, Day], book: PriceBook) -> Iterator[Line]:
-    """The line that takes a share off a recurring line."""
-    share = discount_on(days[line.starts_on], line.month, book)
-    if share and line.amount:
-        yield line._replace(kind="discount", amount=cents(twelve(-line.amount * share), book))

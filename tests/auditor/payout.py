@@ -14,7 +14,7 @@ from metering.event import DealReferred, Event, SoldThroughPartner
 from metering.period import Period, add_months
 from tests.auditor.life import ONE_DAY, Lives
 from tests.auditor.line import Line
-from tests.auditor.price import ZERO, cents, cost, share_out
+from tests.auditor.price import ZERO, cents, cost, reading, share_out
 
 
 class Books(NamedTuple):
@@ -100,7 +100,8 @@ def shared(
         carried.append((month, together))
         if any(basis.values()):
             own = rate_of(agreement, partner, month, books)
-            whole = cents(cost(own, before + together) - cost(own, before), books.book)
+            how = reading(books.book)
+            whole = cents(cost(own, before + together, how) - cost(own, before, how), books.book)
             earned += [
                 (month, customer, share)
                 for customer, share in zip(

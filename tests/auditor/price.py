@@ -12,8 +12,9 @@ from decimal import (
     localcontext,
 )
 from fractions import Fraction
+from typing import NamedTuple
 
-from billing.price import Change, Price, Rate
+from billing.price import Change, Price, Rate, Tier
 from billing.price_book import PriceBook
 from metering.period import add_months
 
@@ -40,31 +41,84 @@ def cents(amount: Decimal, book: PriceBook) -> Decimal:
     return amount.quantize(Decimal(1).scaleb(-PLACES[book.currency]), MODES[book.conventions.rounding])
 
 
-def cost(rate: Rate, quantity: Decimal) -> Decimal:
+class Reading(NamedTuple):
+    """How the book's biller reads a rate."""
+
+    inclusive: bool = True
+    flat_at_zero: bool = False
+    minimum_at_zero: bool = False
+    minimum: bool = True
+    maximum: bool = True
+
+
+PLAIN = Reading()
+
+
+def reading(book: PriceBook, plan: str = "", price: Price | None = None) -> Reading:
+    """How a price is read: usage of a month may be due at zero, and be bounded after discounts.
+
+    Our reading: what is sold by the piece is due for pieces only, and so is what is priced event by event.
+    """
+    said = book.conventions
+    edge = said.tier_edge == "inclusive"
+    if price is None or price.meter is None:
+        return Reading(edge)
+    meter = book.meters[price.meter]
+    by_month = price.window == "period"
+    standing = by_month and plan != "catalog" and not meter.each
+    flow = by_month and meter.aggregation not in ("max", "latest")
+    return Reading(
+        edge,
+        standing and said.first_flat == "at_zero",
+        standing and said.minimum_due == "at_zero",
+        not flow or said.minimum == "before_discounts",
+        not flow or said.maximum == "before_discounts",
+    )
+
+
+def money(amount: Decimal, book: PriceBook) -> Decimal:
+    """The amount of a line before its invoice is rounded: rounded, where lines are."""
+    return amount if book.conventions.rounding_place == "invoice" else cents(amount, book)
+
+
+def cost(rate: Rate, quantity: Decimal, how: Reading = PLAIN) -> Decimal:
     """What the first `quantity` units cost: no less than a least engagement, no more than a cap."""
-    found = uncapped(rate, quantity)
-    if quantity > 0 and rate.minimum is not None and found < rate.minimum:
+    found = uncapped(rate, quantity, how)
+    if quantity <= 0 and how.flat_at_zero and rate.tiers:
+        found += rate.tiers[0].flat_fee
+    due = how.minimum and (quantity > 0 or how.minimum_at_zero)
+    if due and rate.minimum is not None and found < rate.minimum:
         found = rate.minimum
-    if rate.maximum is not None and found > rate.maximum:
+    if how.maximum and rate.maximum is not None and found > rate.maximum:
         found = rate.maximum
     return found
 
 
-def uncapped(rate: Rate, quantity: Decimal) -> Decimal:
+def uncapped(rate: Rate, quantity: Decimal, how: Reading) -> Decimal:
     """What the first `quantity` units cost by the model alone."""
     with localcontext(WIDE):
         if quantity <= 0:
             return ZERO
         if rate.model == "flat":
             return rate.flat_fee or ZERO
-        if rate.model == "package":
-            started = math.ceil(Fraction(quantity) / Fraction(rate.package_size or 1))
-            return twelve(started * (rate.unit_price or ZERO))
         if rate.model == "graduated":
             return walk(rate, quantity)
         if rate.model == "volume":
-            return reach(rate, quantity)
-        return twelve(quantity * (rate.unit_price or ZERO))
+            return reach(rate, quantity, how)
+        counted = quantity
+        if rate.model == "package":
+            counted = packs(quantity, rate.package_size or Decimal(1), rate.packages)
+        return twelve(counted * (rate.unit_price or ZERO)) + (rate.flat_fee or ZERO)
+
+
+def packs(quantity: Decimal, size: Decimal | None, mode: str | None) -> Decimal:
+    """How many packages that makes; without a size, each unit is one."""
+    if size is None:
+        return quantity
+    exactly = Fraction(quantity) / Fraction(size)
+    if mode == "exact":
+        return twelve(quantity / size)
+    return Decimal(math.floor(exactly) if mode == "down" else math.ceil(exactly))
 
 
 def walk(rate: Rate, quantity: Decimal) -> Decimal:
@@ -78,14 +132,20 @@ def walk(rate: Rate, quantity: Decimal) -> Decimal:
         units[number] += after - done
         done = after
     counted = zip(units, rate.tiers, strict=True)
-    return sum((twelve(q * tier.unit_price) + tier.flat_fee for q, tier in counted if q), ZERO)
+    return sum((in_tier(tier, q, rate) for q, tier in counted if q), ZERO)
 
 
-def reach(rate: Rate, quantity: Decimal) -> Decimal:
+def in_tier(tier: Tier, quantity: Decimal, rate: Rate) -> Decimal:
+    """What some units cost at a tier's prices."""
+    found = twelve(packs(quantity, tier.package_size, rate.packages) * tier.unit_price) + tier.flat_fee
+    return found if tier.maximum is None else min(found, tier.maximum)
+
+
+def reach(rate: Rate, quantity: Decimal, how: Reading) -> Decimal:
     """Price all units by the one tier that the total reaches."""
     for tier in rate.tiers:
-        if tier.up_to is None or quantity <= tier.up_to:
-            return twelve(quantity * tier.unit_price) + tier.flat_fee
+        if tier.up_to is None or quantity < tier.up_to or (how.inclusive and quantity == tier.up_to):
+            return in_tier(tier, quantity, rate)
     raise AssertionError(f"{quantity} has no tier")
 
 

@@ -9,7 +9,7 @@ from billing.price_book import PriceBook
 from metering.period import Period
 from tests.auditor.life import ONE_DAY, Day
 from tests.auditor.line import Item, Line, first, in_force, is_yearly, items, line_of, phases, year_of
-from tests.auditor.price import cents, cost, part, twelve
+from tests.auditor.price import Reading, cents, cost, money, part, reading, twelve
 
 
 class Paid(NamedTuple):
@@ -20,9 +20,21 @@ class Paid(NamedTuple):
     starts_on: date
     ends_on: date
 
-    def rest(self, day: date) -> Decimal:
+    def rest(self, day: date, book: PriceBook) -> Decimal:
         """What of the year's amount falls on the days from `day` on."""
-        return part(self.yearly, (self.ends_on - day).days, (self.ends_on - self.starts_on).days)
+        length = (self.ends_on - self.starts_on).days
+        return some(self.yearly, self.item.quantity, ((self.ends_on - day).days, length), book)
+
+
+def some(amount: Decimal, quantity: Decimal, days: tuple[int, int], book: PriceBook) -> Decimal:
+    """The part of what so many cost; the part of one is rounded first, where the biller rounds unit prices.
+
+    Our reading: only where each costs the same, and only where there is less than all of it.
+    """
+    one = twelve(amount / quantity)
+    if book.conventions.rounding_place != "unit" or days[0] == days[1] or one * quantity != amount:
+        return part(amount, *days)
+    return cents(part(one, *days), book) * quantity
 
 
 def monthly(name: str, days: dict[date, Day], book: PriceBook, months: list[Period]) -> Iterator[Line]:
@@ -35,11 +47,13 @@ def monthly(name: str, days: dict[date, Day], book: PriceBook, months: list[Peri
                 amount = cost(
                     in_force(item.price, month.starts_on, days, starts_on)[0],
                     item.quantity,
+                    reading(book),
                 )
                 if item.price.prorate is not False:
-                    amount = part(amount, (ends_on - starts_on).days, month.days)
+                    lengths = (ends_on - starts_on).days, month.days
+                    amount = some(amount, item.quantity, lengths, book)
                 span = starts_on, ends_on
-                yield line_of(name, today, item, kind="recurring", span=span, amount=cents(amount, book))
+                yield line_of(name, today, item, kind="recurring", span=span, amount=money(amount, book))
 
 
 def yearly(name: str, days: dict[date, Day], book: PriceBook) -> tuple[list[Line], dict[date, list[Paid]]]:
@@ -58,7 +72,10 @@ def yearly(name: str, days: dict[date, Day], book: PriceBook) -> tuple[list[Line
         starts_on, ends_on = year_of(today.anchor, day)
         if not today.trial and (day == starts_on or yesterday is None or yesterday.phase != today.phase):
             due = [item for item in items(today, book) if is_yearly(item, today)]
-            wanted = {(i.owner, i.key): Paid(i, a_year(i, day, days), starts_on, ends_on) for i in due}
+            wanted = {
+                (i.owner, i.key): Paid(i, a_year(i, day, days, reading(book)), starts_on, ends_on)
+                for i in due
+            }
             for place in dict.fromkeys([*paid, *wanted]):
                 old, new = paid.get(place), wanted.get(place)
                 if old and new and stays(old, new):
@@ -66,19 +83,19 @@ def yearly(name: str, days: dict[date, Day], book: PriceBook) -> tuple[list[Line
                     continue
                 for kind, sign, bought in (("credit", -1, old), ("recurring", 1, new)):
                     if bought:
-                        span, amount = (day, bought.ends_on), cents(sign * bought.rest(day), book)
+                        span, amount = (day, bought.ends_on), money(sign * bought.rest(day, book), book)
                         lines.append(line_of(name, today, bought.item, kind=kind, span=span, amount=amount))
             paid = wanted
         paid_on[day] = list(paid.values())
     return lines, paid_on
 
 
-def a_year(item: Item, day: date, days: dict[date, Day]) -> Decimal:
+def a_year(item: Item, day: date, days: dict[date, Day], how: Reading) -> Decimal:
     """What a whole year costs at the prices of this day."""
     rate, annual, _ = in_force(item.price, day, days, day)
     if item.price.cadence == "year":
-        return cost(rate, item.quantity)
-    return cost(annual, item.quantity) if annual else twelve(12 * cost(rate, item.quantity))
+        return cost(rate, item.quantity, how)
+    return cost(annual, item.quantity, how) if annual else twelve(12 * cost(rate, item.quantity, how))
 
 
 def stays(old: Paid, new: Paid) -> bool:
@@ -101,6 +118,6 @@ def once(name: str, days: dict[date, Day], book: PriceBook) -> Iterator[Line]:
         for item in items(today, book):
             if item.price.cadence == "once" and not today.trial and (item.plan, item.key) not in seen:
                 seen.add((item.plan, item.key))
-                amount = cost(in_force(item.price, first(day), days, day)[0], item.quantity)
+                amount = cost(in_force(item.price, first(day), days, day)[0], item.quantity, reading(book))
                 span = day, day + ONE_DAY
-                yield line_of(name, today, item, kind="once", span=span, amount=cents(amount, book))
+                yield line_of(name, today, item, kind="once", span=span, amount=money(amount, book))

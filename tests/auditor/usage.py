@@ -7,12 +7,12 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from billing.price import Price
+from billing.price import Price, Rate
 from billing.price_book import PriceBook
 from metering.period import Period
 from tests.auditor.life import Day, Usage, Used
 from tests.auditor.line import Item, Line, first, in_force, line_of, phases, year_of
-from tests.auditor.price import ZERO, cents, cost, part
+from tests.auditor.price import ZERO, Reading, cost, money, part, reading
 
 Pool = list[tuple[Day, date, date]]
 
@@ -25,6 +25,8 @@ class Pools(NamedTuple):
     all: Pool
     month: Period
     days: dict[date, Day]
+    how: Reading
+    idle: set[int]
 
 
 ByMonth = dict[date, list[Used]]
@@ -49,15 +51,19 @@ def used_up(
             plans = {plan, *(today.plan for today, _, _ in here if today.phase in came)}
             span_of = [phase for phase in here if phase[0].plan in plans]
             paying = {today.phase for today in days.values() if today.plan == plan and not today.trial}
-            for key, price in book.plans[plan].prices.items():
+            metered = [(key, one) for key, one in book.plans[plan].prices.items() if one.meter]
+            for key, price in metered:
                 stream = price.stream or book.plans[plan].stream
-                for dimensions, seen in counted(price, plan, paying, own).items():
-                    is_level = book.meters[str(price.meter)].aggregation in ("max", "latest")
+                how = reading(book, plan, price)
+                found = counted(price, plan, paying, own)
+                is_level = book.meters[str(price.meter)].aggregation in ("max", "latest")
+                unused = idle(pool, found, month.starts_on, by_phase=is_level)
+                found.setdefault("", defaultdict(list))  # where what is due at zero is written
+                for dimensions, seen in found.items():
                     rated = levels if is_level else flow
-                    for quantity, span, exact in rated(
-                        price, Pools(pool, span_of, here, month, days), seen, book
-                    ):
-                        item, amount = Item(plan, key, price, stream, quantity), cents(exact, book)
+                    pools = Pools(pool, span_of, here, month, days, how, set() if dimensions else unused)
+                    for quantity, span, exact in rated(price, pools, seen, book):
+                        item, amount = Item(plan, key, price, stream, quantity), money(exact, book)
                         line = line_of(name, span_of[-1][0], item, kind="usage", span=span, amount=amount)
                         yield line._replace(dimensions=dimensions, meter=str(price.meter))
 
@@ -71,6 +77,22 @@ def counted(price: Price, plan: str, paying: set[int], own: ByMonth) -> dict[str
             if ours and matches(used, price):
                 seen[group(used, price)][then].append(used)
     return seen
+
+
+def idle(pool: Pool, found: dict[str, ByMonth], month: date, *, by_phase: bool) -> set[int]:
+    """The phases of the plan in which the price counted nothing; all of them or none, if it is no level."""
+    used: dict[tuple[str, int], Decimal] = defaultdict(Decimal)
+    for values, seen in found.items():
+        for one in seen[month]:
+            used[values, one.phase if by_phase else 0] += one.quantity
+    busy = {phase for (_, phase), quantity in used.items() if quantity}
+    return {today.phase for today, _, _ in pool if (today.phase if by_phase else 0) not in busy}
+
+
+def owed(rate: Rate, how: Reading) -> bool:
+    """Whether there is something to pay, or to be bounded, when nothing is used."""
+    later = how.minimum_at_zero and not how.minimum and rate.minimum
+    return bool(cost(rate, ZERO, how) or later)
 
 
 def matches(used: Used, price: Price) -> bool:
@@ -98,10 +120,10 @@ def levels(price: Price, pools: Pools, seen: ByMonth, book: PriceBook) -> Rated:
         rate, _, units = in_force(price, month.starts_on, pools.days, starts_on)
         units = units if today in [own for own, _, _ in pools.own] else ZERO
         level = sum((used.quantity for used in seen[month.starts_on] if used.phase == today.phase), ZERO)
-        exact = cost(rate, level - units * per(price, today))
+        exact = cost(rate, level - units * per(price, today), pools.how)
         if price.prorate is not False:
             exact = part(exact, (ends_on - starts_on).days, month.days)
-        if level:
+        if level or (today.phase in pools.idle and owed(rate, pools.how)):
             yield level, (starts_on, ends_on), exact
 
 
@@ -126,6 +148,8 @@ def flow(price: Price, pools: Pools, seen: ByMonth, book: PriceBook) -> Rated:
         for then, found in seen.items():
             if start <= then < month.starts_on:
                 before += sum((used.quantity for used in found), ZERO)
-    exact = cost(rate, before + quantity - allowance) - cost(rate, before - allowance)
-    if quantity:
+    exact = cost(rate, before + quantity - allowance, pools.how)
+    if price.window != "period":
+        exact -= cost(rate, before - allowance, pools.how)
+    if quantity or (pools.idle and owed(rate, pools.how)):
         yield quantity, (pools.span_of[0][1], pools.span_of[-1][2]), exact

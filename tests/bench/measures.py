@@ -22,7 +22,7 @@ from billing import rating
 from billing.adjustments import rounded
 from billing.bill import Carried, at_home
 from billing.lines import slices
-from billing.replay import measure_log
+from billing.rebilling import measure_log
 from metering.event import SeatsChanged
 from metering.log import Log
 from metering.period import month_of

@@ -48,8 +48,8 @@ RATES = [  # what is wrong with a price, what the message says, what the remedy 
     ),
     ('per = "seat", model = "percentage"', "model 'percentage' needs 'unit_price'", "add unit_price"),
     (
-        'per = "seat", unit_price = 1, flat_fee = 2',
-        "model 'unit' does not use 'flat_fee'",
+        'per = "seat", model = "volume", tiers = [{ unit_price = 1 }], flat_fee = 2',
+        "model 'volume' does not use 'flat_fee'",
         "remove it or change the model",
     ),
     (

@@ -11,7 +11,7 @@ import pytest
 from billing.bill import Billed
 from billing.close import close
 from billing.ledger import Ledger, digests
-from billing.replay import measure_log, replay
+from billing.rebilling import measure_log, rebill
 from billing.schema import TABLES, keys, polars_schema
 from metering.document import Problems
 from metering.event import Event
@@ -33,7 +33,7 @@ def company(directory: Path, events: list[Event], *, months: int = MONTHS) -> Lo
 def ledger_of(log: Log, *, step: int = 0, measured: pl.DataFrame | None = None) -> dict[str, str]:
     """Replay a log and return the digests of its ledger."""
     ledger = Ledger.create()
-    replay(log, ledger, book=book(BOOK), step=step, measured=measured)
+    rebill(log, ledger, book=book(BOOK), step=step, measured=measured)
     return digests(ledger.connection)
 
 

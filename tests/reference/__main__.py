@@ -21,6 +21,7 @@ def main() -> int:
         session = Session(Path(directory))
         for page in (page for page in pages() if any(page.is_relative_to(path) for path in asked)):
             text = generated(page, REGIONS) if regions_of(page) else page.read_text("utf-8")
+            session.provide(blocks_of(page))
             for block in blocks_of(page):
                 if block.language == "console":
                     text = text.replace(block.text, rewritten(block, session))

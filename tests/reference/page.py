@@ -33,6 +33,12 @@ class Block(NamedTuple):
     text: str
 
     @property
+    def file(self) -> str:
+        """The name of the file that the block shows, from a fence such as ```toml file=prices.toml."""
+        found = re.search(r"\bfile=(\S+)", self.note)
+        return found[1] if found else ""
+
+    @property
     def place(self) -> str:
         """The block's place, as a message or a test names it."""
         return f"{self.page.relative_to(ROOT)}:{self.line}"

@@ -3,13 +3,15 @@
 A block in ```console holds commands behind `$ ` (and `> ` where they go on) with their output. In the output
 `...` stands for anything, on a line of its own for any lines. All blocks share one directory, in which
 `fixtures` is that of the project; what a command made there, the next one finds. A command is run once,
-however often it is shown.
+however often it is shown. A block whose fence names a file (```toml file=prices.toml) is written there
+before the commands of its page run.
 """
 
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
@@ -35,6 +37,14 @@ class Session:
         self.directory = directory
         self._said: dict[str, str] = {}
         (directory / "fixtures").symlink_to(ROOT / "fixtures")
+
+    def provide(self, page: Sequence[Block]) -> None:
+        """Write the files that a page shows."""
+        for block in page:
+            if block.file:
+                path = self.directory / block.file
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(block.text, "utf-8")
 
     def run(self, command: str) -> str:
         """Return what a command says, without its progress. Raises AssertionError where it fails."""

@@ -11,7 +11,7 @@ from duckdb import DuckDBPyConnection
 from analytics.attainment import Row, attained
 from analytics.plan import Plan
 from billing.ledger import Ledger
-from billing.replay import replay
+from billing.rebilling import rebill
 from metering.log import Log
 from simulator.plan.company import Compiled
 from simulator.plan.file import loads
@@ -55,7 +55,7 @@ def billed(directory: Path, text: str) -> Billed:
     log, ledger = Log.create(directory / "log"), Ledger.create()
     for period, happened in company.live():
         log.append(period, happened.facts, happened.usage)
-    replay(log, ledger, book=company.book)
+    rebill(log, ledger, book=company.book)
     return Billed(plan, company, ledger.connection)
 
 

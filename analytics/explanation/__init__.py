@@ -1,0 +1,60 @@
+"""Explanations: from any number of a ledger back to its formula, its lines, their arithmetic and the events.
+
+    from analytics import explain
+    explain("runs/dbgpt", "INV-2026-03-acme/2")
+
+What a node says adds up to the last digit; the rounding of a line is a step like the others.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from analytics.explanation.book import Citations
+from analytics.explanation.evidence import Evidence
+from analytics.explanation.node import LARGEST, Node
+from analytics.explanation.thing import explained
+from billing.ledger import connect
+from billing.price_book import load
+from metering.document import problem, read_text
+from metering.log import Log
+
+__all__ = ["Evidence", "Node", "evidence_of", "explain"]
+
+LEDGER, PRICES, LOG = "ledger.duckdb", "prices.toml", "log"
+"""What the parts of a run are called."""
+
+
+def explain(source: Any, thing: str, *, by: str = "", depth: int | None = None, largest: int = LARGEST) -> Node:
+    """Explain a number of a run: an invoice, a line, a payout, an entry or posting, a metric or account of a month.
+
+    `source` is the directory of a run, or what `evidence_of` takes. `by` asks for a part of a metric
+    (`segment=smb`), `depth` for so many levels, `largest` for so many of many parts. Raises Problems, with
+    the nearest name, for what the ledger does not have.
+    """
+    if isinstance(source, Evidence):
+        return explained(source, thing, by=by, depth=depth)
+    evidence = evidence_of(source, largest=largest)
+    try:
+        return explained(evidence, thing, by=by, depth=depth)
+    finally:
+        if isinstance(source, str | Path):
+            evidence.connection.close()
+
+
+def evidence_of(source: Any, *, largest: int = LARGEST) -> Evidence:
+    """Return what an explanation is read from.
+
+    `source` is the directory of a run, or anything with a `connection` to a ledger, its `book` and its `log`,
+    as a replay in memory has them. Raises Problems for a directory that is no run.
+    """
+    if not isinstance(source, str | Path):
+        return Evidence(
+            source.connection, source.book, Citations("", source.book.name), getattr(source, "log", None),
+            largest=largest,
+        )  # fmt: skip
+    run = Path(source)
+    if not (run / LEDGER).is_file():
+        raise problem(str(run), "holds no ledger", "name the directory of a run")
+    log = Log.open(run / LOG) if (run / LOG).is_dir() else None
+    citations = Citations(read_text(run / PRICES), PRICES)
+    return Evidence(connect(run / LEDGER), load(run / PRICES), citations, log, largest=largest)

@@ -1,0 +1,94 @@
+"""Tariffs: which price of the book a line is charged by, and its arithmetic step by step in words."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from analytics.explanation.book import Path
+from analytics.explanation.evidence import Evidence, Line
+from analytics.explanation.life import Lived
+from analytics.explanation.node import Node, total
+from analytics.explanation.words import counted, is_currency, money, number, percent, plural
+from billing.money import EXACTLY, ZERO
+from billing.price import Price, Rate
+from billing.pricing import Step, explain
+
+
+class Tariff(NamedTuple):
+    """A price of the book, and the keys that lead to it."""
+
+    price: Price
+    path: Path
+
+    def on(self, day: date, lived: Lived) -> Price:
+        """Return the version of the price that is in force on a day for a phase."""
+        return self.price.on(day, lived.since_on, lived.phase.anchor_on)
+
+    def cite(self, evidence: Evidence, day: date, lived: Lived) -> str:
+        """Return the place of the version that is in force: the price's, or that of its last change."""
+        holding = [
+            number
+            for number, change in enumerate(self.price.changes)
+            if change.holds(day, lived.since_on, lived.phase.anchor_on)
+        ]
+        path = (*self.path, "changes", holding[-1]) if holding else self.path
+        return evidence.cite(*path, source=self.price.source)
+
+
+def tariffs(evidence: Evidence, line: Line) -> Iterator[Tariff]:
+    """Yield the prices that a line may be charged by: of its plan, and the add-on of the same key."""
+    plan = evidence.book.plans.get(line.plan)
+    if plan is not None and line.price in plan.prices:
+        price = plan.prices[line.price]
+        if (price.meter or "") == line.meter:
+            yield Tariff(price, ("plans", line.plan, "prices", line.price))
+    if line.price in evidence.book.add_ons and not line.meter:
+        add_on = evidence.book.add_ons[line.price]
+        price = add_on.price.model_copy(update={"source": add_on.price.source or add_on.source})
+        yield Tariff(price, ("add_ons", line.price))
+
+
+def steps(
+    rate: Rate,
+    quantity: Decimal,
+    *,
+    unit: str,
+    currency: str,
+    source: str,
+    before: Decimal | None = None,
+    allowance: Decimal = ZERO,
+) -> list[Node]:
+    """Return the arithmetic of a rate, a node a step; together they are what `billing.pricing.charge` says."""
+    found = explain(rate, quantity, before=before, allowance=allowance)
+    return [Node(worded(step, rate, unit, currency), step.amount, currency, source=source) for step in found]
+
+
+def worded(step: Step, rate: Rate, unit: str, currency: str) -> str:
+    """Say a step in words and numbers."""
+    text = step.text.replace("units", plural(unit)) if unit else step.text
+    if step.text == "included":
+        return f"{counted(step.quantity, unit or 'unit')} included"
+    if step.text in ("up to the minimum", "beyond the maximum"):
+        bound = rate.minimum if step.text == "up to the minimum" else rate.maximum
+        return f"{step.text} of {money(bound or ZERO, currency)}"
+    if "flat fee" in step.text:
+        return f"{text}: {money(step.unit_price, currency)}"
+    if rate.model == "percentage" or is_currency(unit):
+        band = step.text.replace("units", "").replace("less", "").replace("share of the amount", "").strip()
+        share = f"{percent(step.unit_price)} of {money(step.quantity, currency)}"
+        return f"{share} {band}".strip()
+    if step.quantity == 1 and step.text == "units":
+        text = unit or "unit"
+    if step.text.startswith("less "):
+        text, quantity = text.removeprefix("less "), -step.quantity
+        return f"less {number(quantity)} {text} at {money(step.unit_price, currency)}"
+    return f"{number(step.quantity)} {text} at {money(step.unit_price, currency)}"
+
+
+def with_rest(
+    nodes: Sequence[Node], whole: Decimal, text: str, currency: str, *, reasons: Iterable[Node] = ()
+) -> list[Node]:
+    """Add a node for what some nodes lack of the whole, where they lack anything."""
+    rest = EXACTLY.subtract(whole, total(nodes))
+    return [*nodes, Node(text, rest, currency, reasons=tuple(reasons))] if rest else list(nodes)

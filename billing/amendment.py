@@ -1,0 +1,119 @@
+"""Amendment: the tables of a ledger with what is restated in the place of what came in time.
+
+Lines stand as they were issued, committed revenue as it was known at the end of each month; phases, usage and
+grants are those that are known now.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import polars as pl
+
+from billing import invoice
+from billing.bill import Billed
+from billing.price_book import PriceBook
+from billing.restatement import Restated
+from billing.subscription import Subscriptions
+from metering.event import (
+    DealReferred,
+    InvoicePaid,
+    InvoiceWrittenOff,
+    MoneySpent,
+    PaymentFailed,
+    SoldThroughPartner,
+)
+from metering.known import known, late_facts
+from metering.log import Fact, Log
+
+AT = ["invoice", "line_no"]
+
+
+def merged(subscriptions: Subscriptions, restated: Restated, log: Log) -> Subscriptions:
+    """Return subscriptions as they are known now: those that were restated in the place of what they were."""
+    about = dict.fromkeys(restated.subjects)
+    phases = {name: lives for name, lives in subscriptions.phases.items() if name not in about}
+    ignored = list(subscriptions.ignored)
+    own = {fact.position for fact in known(log, log.periods[-1], restated.subjects).facts()}
+    ignored = [one for one in ignored if one.position not in own]
+    for subjects, billed in restated.latest():
+        newest = billed.carried.subscriptions
+        names = dict.fromkeys(subjects)
+        phases |= {name: lives for name, lives in newest.phases.items() if name in names}
+        about_them = {fact.position for fact in known(log, log.periods[-1], subjects).facts()}
+        ignored += [one for one in newest.ignored if one.position in about_them]
+    ignored.sort()
+    return Subscriptions(phases, ignored, _touched=dict.fromkeys(phases))
+
+
+def together(done: Sequence[Billed], restated: Restated, book: PriceBook, log: Log) -> Billed:
+    """Return what all months of a log come to, as one bill: what is restated in the place of what it was."""
+    first, last = done[0], done[-1]
+    about = pl.col("subscription").is_in(restated.subjects)
+    lines = pl.concat([*(part.lines.filter(~about) for part in done), restated.lines])
+    lines = lines.sort("month", "account", "line_no")
+    others = lines.filter(~about)
+    names = dict.fromkeys(restated.subjects)
+    given = [grant for part in done for grant in part.given if grant.subscription not in names]
+    for subjects, billed in restated.latest():
+        given += [grant for grant in billed.given if grant.subscription in dict.fromkeys(subjects)]
+    sold = [part.sold.join(others, on=AT, how="semi") for part in done]
+    subscriptions = merged(last.carried.subscriptions, restated, log)
+    values = [one.billed.values for one in restated.rounds]
+    return first._replace(
+        measured=pl.concat([part.measured for part in done]),
+        usage=_newest([part.usage for part in done], restated, "usage"),
+        rated=pl.concat([*(part.rated.filter(~about) for part in done), restated.rated]),
+        unrated=_newest([part.unrated for part in done], restated, "unrated", "subject"),
+        lines=lines,
+        invoices=invoice.invoices(lines, book),
+        values=spliced([part.values for part in done], restated, values),
+        given=tuple(given),
+        drawdowns=_newest([part.drawdowns for part in done], restated, "drawdowns"),
+        sold=pl.concat([*sold, restated.sold.join(lines, on=AT, how="semi")]),
+        carried=replace(last.carried, subscriptions=subscriptions),
+    )
+
+
+def _newest(
+    frames: Sequence[pl.DataFrame], restated: Restated, name: str, column: str = "subscription"
+) -> pl.DataFrame:
+    """Put what is known now of restated subjects in the place of what was known in time."""
+    parts = [frame.filter(~pl.col(column).is_in(restated.subjects)) for frame in frames]
+    for subjects, billed in restated.latest():
+        parts.append(getattr(billed, name).filter(pl.col(column).is_in(subjects)))
+    return pl.concat(parts)
+
+
+def spliced(base: Sequence[pl.DataFrame], restated: Restated, rounds: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Take rows of a month and subscription from the newest round that is not younger than the month."""
+    state = pl.concat(base).filter(~pl.col("subscription").is_in(restated.subjects))
+    for one, frame in zip(restated.rounds, rounds, strict=True):
+        mine, later = pl.col("subscription").is_in(one.subjects), pl.col("month") >= one.since.starts_on
+        state = pl.concat([state.filter(~(mine & later)), frame.filter(mine, later)])
+    return state
+
+
+_BOOKED = (InvoicePaid, InvoiceWrittenOff, PaymentFailed, MoneySpent, DealReferred, SoldThroughPartner)
+
+
+def as_booked(log: Log) -> list[Fact]:
+    """Return all business facts in the order of time; what was paid, spent or agreed counts once it is known.
+
+    The books of the month in which it happened are closed, and its payouts are paid.
+    """
+    if not log.has_late:
+        return log.facts()
+    late = {fact.position for period in log.periods for fact in late_facts(log, period)}
+    return [
+        fact._replace(event=fact.event._replace(occurred_at=fact.event.recorded_at or fact.event.occurred_at))
+        if fact.position in late and isinstance(fact.event.data, _BOOKED)
+        else fact
+        for fact in known(log, log.periods[-1]).facts()
+    ]
+
+
+def as_known(drawdowns: pl.DataFrame, restated: Restated) -> pl.DataFrame:
+    """Return draw-downs (grant, month, quantity) in the months in which they were known."""
+    others = drawdowns.filter(~pl.col("subscription").is_in(restated.subjects))
+    columns = ["grant", "month", "quantity"]
+    return pl.concat([others.select(columns), restated.drawn.select(columns)])

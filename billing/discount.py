@@ -1,0 +1,241 @@
+"""Discounts: what is taken off the lines of a subscription's month, one after the other, never below zero."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from billing.lines import CHARGE_SCHEMA, months_since
+from billing.money import EXACT, EXACTLY, ZERO, allocate, literal, over, round_money, times
+from billing.price import Price
+from billing.price_book import PriceBook
+from billing.rule import Discount, listed
+
+SCOPES: dict[str, tuple[str, ...]] = {
+    "recurring": ("recurring", "credit"),
+    "usage": ("usage",),
+    "once": ("once",),
+}
+"""Which kinds of lines each scope of a discount means: what is credited of a fee goes with the fee."""
+
+MONTH = ["month", "account", "subscription"]
+"""What an amount is off at once: the lines of a subscription's month."""
+
+SAME = ["month", "subscription", "phase_no", "plan", "price", "meter", "dimensions"]
+"""What a usage line and what entitlements take off it have in common."""
+
+ROUNDED_SCHEMA = pl.Schema({**CHARGE_SCHEMA, "amount": EXACT})
+"""A charge with its amount: rounded, or exact where invoices are rounded as a whole."""
+
+
+def provisional(exact: pl.Expr, book: PriceBook) -> pl.Expr:
+    """Round an amount by the book's conventions, or leave it until its invoice is rounded as a whole."""
+    if book.conventions.rounding_place == "invoice":
+        return exact.cast(EXACT)
+    return round_money(exact, book.currency, book.conventions.rounding).cast(EXACT)
+
+
+@dataclass
+class Taking:
+    """The lines that discounts may be off, with their `net` so far, and what was taken off them or added.
+
+    `rows` has a `row` number for each line, with `names` the keys of its subscription's discounts, and with
+    `off` what is off its price for everybody.
+    """
+
+    book: PriceBook
+    rows: pl.DataFrame
+    made: list[pl.DataFrame] = field(default_factory=list)
+
+    def take(self, part: pl.DataFrame, kind: str = "discount") -> None:
+        """Take `less` (exact in `exact`) off each row of a part of the rows; negative adds to it."""
+        sign = -pl.col("exact"), -pl.col("less")
+        self.made.append(
+            part.with_columns(
+                kind=pl.lit(kind),
+                allowance=pl.lit(0, EXACT),
+                exact=sign[0].cast(EXACT),
+                amount=sign[1].cast(EXACT),
+            )
+        )
+        less = part.group_by("row").agg(pl.col("less").sum())
+        after = pl.col("net") - pl.col("less").fill_null(literal(ZERO))
+        self.rows = (
+            self.rows.join(less, on="row", how="left", maintain_order="left")
+            .with_columns(net=after.cast(EXACT))
+            .drop("less")
+        )
+
+    def spread(self, part: pl.DataFrame, over_rows: Sequence[str]) -> None:
+        """Take `whole` (the same in all rows of a group) off a group's rows in proportion to their net."""
+        part = part.with_columns(base=pl.col("net").sum().over(over_rows).cast(EXACT))
+        part = part.filter(pl.col("whole") > 0, pl.col("base") > 0, pl.col("net") != 0)
+        if not len(part):
+            return
+        whole = pl.min_horizontal("whole", "base").cast(EXACT)
+        part = part.with_columns(whole=provisional(whole, self.book)).with_columns(
+            exact=over(times(pl.col("net"), pl.col("whole")), pl.col("base"))
+        )
+        part = part.with_columns(exact=_whole_again(over_rows))
+        self.take(part.with_columns(less=self._allocated(part, over_rows)).filter(pl.col("less") != 0))
+
+    def _allocated(self, part: pl.DataFrame, over_rows: Sequence[str]) -> pl.Series:
+        """Round the `exact` parts of `whole` so that they add up to it."""
+        conventions = self.book.conventions
+        if conventions.rounding_place == "invoice":
+            return part["exact"]
+        return allocate(
+            part,
+            exact="exact",
+            total="whole",
+            over=over_rows,
+            currency=self.book.currency,
+            mode=conventions.rounding,
+            remainders=conventions.remainders,
+        )
+
+    def share(self, part: pl.DataFrame, share: pl.Expr) -> None:
+        """Take a share off each of these rows; where it is rounded as a whole, the rows split that."""
+        part = part.with_columns(exact=times(pl.col("net"), share))
+        if self.book.conventions.discount_place == "line":
+            self.take(part.with_columns(less=provisional(pl.col("exact"), self.book)))
+            return
+        whole = provisional(pl.col("exact").sum().over(MONTH), self.book)
+        part = part.with_columns(whole=whole)
+        self.take(part.with_columns(less=self._allocated(part, MONTH)))
+
+
+def _whole_again(group: Sequence[str]) -> pl.Expr:
+    """Put what the 12th decimal has lost of the whole into the group's first row."""
+    lost = pl.col("whole") - pl.col("exact").sum().over(group)
+    is_first = pl.int_range(pl.len()).over(group) == 0
+    return (pl.col("exact") + pl.when(is_first).then(lost).otherwise(literal(ZERO))).cast(EXACT)
+
+
+def taking(lines: pl.DataFrame, phases: pl.DataFrame, book: PriceBook) -> Taking:
+    """Begin with the lines that discounts or bounds may be about; what entitlements took is off already."""
+    kinds = [kind for scope in SCOPES.values() for kind in scope]
+    named = phases.select("subscription", "phase_no", "begun_on", names="discount")
+    rows = (
+        lines.filter(pl.col("kind").is_in(kinds))
+        .join(named, on=["subscription", "phase_no"], how="left", maintain_order="left")
+        .with_columns(pl.col("names").fill_null(""))
+        .join(_concerned(book), on=["plan", "price"], how="left", maintain_order="left")
+        .filter((pl.col("names") != "") | pl.col("concerned"))
+        .sort(*_ORDER, maintain_order=True)
+        .with_row_index("row")
+    )
+    off = lines.filter(pl.col("kind") == "discount").group_by(SAME).agg(covered=pl.col("amount").sum())
+    rows = rows.join(off, on=SAME, how="left", maintain_order="left")
+    covered = pl.when(pl.col("kind") == "usage").then("covered").fill_null(literal(ZERO))
+    return Taking(book, rows.with_columns(net=(pl.col("amount") + covered).cast(EXACT)).drop("covered"))
+
+
+def _concerned(book: PriceBook) -> pl.DataFrame:
+    """Name the prices with something off (`off`), with a bound of their own or of their plan."""
+    rows = [
+        (key, name, price.off)
+        for key, plan in book.plans.items()
+        for name, price in _prices(key, book)
+        if plan.maximum is not None
+        or price.off is not None
+        or not (price.terms.has_minimum and price.terms.has_maximum)
+    ]
+    schema: dict[str, Any] = {"plan": pl.String, "price": pl.String, "off": EXACT}
+    return pl.DataFrame(rows, schema=schema, orient="row").with_columns(concerned=pl.lit(value=True))
+
+
+def _prices(plan: str, book: PriceBook) -> Iterator[tuple[str, Price]]:
+    """Yield the prices of a plan, and those of its add-ons."""
+    yield from book.plans[plan].prices.items()
+    yield from ((key, one.price) for key, one in book.add_ons.items() if plan in one.plans)
+
+
+_ORDER = [*MONTH, "plan", "price", "kind", "starts_on", "dimensions", "meter", "quantity", "exact"]
+
+
+def take_discounts(bill: Taking) -> None:
+    """Take the discounts of prices off their lines, then those that subscriptions name, in their order."""
+    part = bill.rows.filter(pl.col("off").is_not_null())
+    if len(part):
+        bill.share(part, pl.col("off"))
+    for names in bill.rows["names"].unique().sort():
+        for discount in in_turn(names, bill.book):
+            part = bill.rows.filter(pl.col("names") == names, _is_on(discount))
+            if len(part):
+                _take(bill, part, discount)
+
+
+def in_turn(names: str, book: PriceBook) -> list[Discount]:
+    """Return the discounts of a subscription in the order in which the book's conventions take them."""
+    found = [book.discounts[key] for key in listed(names)]
+    order = book.conventions.discounts
+    if order == "listed":
+        return found
+    return sorted(found, key=lambda one: (one.share is None) == (order == "shares_first"))
+
+
+def _is_on(discount: Discount) -> pl.Expr:
+    applies = pl.col("kind").is_in([kind for scope in discount.on for kind in SCOPES[scope]])
+    if discount.prices:
+        applies &= pl.col("price").is_in(discount.prices)
+    if discount.months is not None:
+        applies &= months_since(pl.col("begun_on"), pl.col("month")) < discount.months
+    return applies
+
+
+def _take(bill: Taking, part: pl.DataFrame, discount: Discount) -> None:
+    if discount.share is not None:
+        bill.share(part, literal(discount.share))
+    elif discount.amount is not None:
+        bill.spread(part.with_columns(whole=literal(discount.amount)), MONTH)
+
+
+def lines_made(bill: Taking) -> pl.DataFrame:
+    """Return the charges that were made, with their amounts."""
+    names = ROUNDED_SCHEMA.names()
+    frames = [frame.select(names) for frame in bill.made if len(frame)]
+    if not frames:
+        return pl.DataFrame(schema=ROUNDED_SCHEMA)
+    return pl.concat(frames, how="vertical_relaxed").cast(ROUNDED_SCHEMA)
+
+
+def committed(values: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
+    """Take what is off recurring fees for good, or still is, off what prices are worth a month.
+
+    `values` are (month, subscription, plan, key, value) with the `discount`, `begun_on` and `billing` of the
+    subscription. An amount off what is billed by the year is off a month by its twelfth.
+    """
+    if any(price.off is not None for plan in book.plans for _, price in _prices(plan, book)):
+        own = _concerned(book).select("plan", "off", key="price")
+        values = values.join(own, on=["plan", "key"], how="left")
+        less = times(pl.col("value"), pl.col("off").fill_null(literal(ZERO)))
+        values = values.with_columns(value=pl.col("value") - less)
+    if not any(discount.prices for discount in book.discounts.values()):
+        terms = ["month", "subscription", "discount", "begun_on", "billing"]
+        values = values.group_by(terms).agg(pl.col("value").sum()).with_columns(key=pl.lit(""))
+    for names in values["discount"].unique().sort():
+        for discount in in_turn(names, book):
+            if "recurring" in discount.on:
+                values = values.with_columns(value=_worth(pl.col("discount") == names, discount))
+    return values
+
+
+def _worth(applies: pl.Expr, discount: Discount) -> pl.Expr:
+    """Return what is left of the `value` of a month under one discount."""
+    if discount.prices:
+        applies &= pl.col("key").is_in(discount.prices)
+    if discount.months is not None:
+        applies &= months_since(pl.col("begun_on"), pl.col("month")) < discount.months
+    value = pl.col("value")
+    if discount.share is not None:
+        return pl.when(applies).then(value - times(value, discount.share)).otherwise(value)
+    amount = discount.amount or ZERO
+    base = pl.when(applies).then(value).otherwise(literal(ZERO)).sum().over("month", "subscription")
+    yearly = pl.col("billing") == "year"
+    whole = pl.when(yearly).then(literal(EXACTLY.divide(amount, 12))).otherwise(literal(amount))
+    less = pl.min_horizontal(whole, base)
+    part = over(times(value, less), pl.when(base > 0).then(base))
+    left = value - pl.when(value == base).then(less).otherwise(part)
+    return pl.when(applies & (base > 0)).then(left).otherwise(value)

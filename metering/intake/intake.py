@@ -1,0 +1,358 @@
+"""The intake of files: `take` reads them by a map and writes a log and what was quarantined.
+
+It works in DuckDB, in bounded memory: rows wait on disk, a month at a time is sorted and written as a block.
+The same rows give the same log, byte for byte, in whatever order, files or pieces they come, where columns
+name the rows; where the place in a file does (`of = "row"`), the same files do.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+from metering.delivery import event_order
+from metering.document import Problem, Problems, problem
+from metering.event import Event, UsageCorrected
+from metering.intake import repetition
+from metering.intake.customer import Customers, by_rule, from_files
+from metering.intake.mapping import Map
+from metering.intake.reading import literal
+from metering.intake.source import Source, inspect
+from metering.intake.stage import BLANK, DUPLICATE, FAULTY, MEMORY, REASONS, SOUND, VALUE_LETTERS, Extent, Stage
+from metering.log import Log
+from metering.period import Period, month_of, months, months_between
+
+MONTHS_MAX = 600
+"""A log of more than fifty years is a wrong time in a file."""
+
+SAMPLE = 1_000
+"""How many rows of each reason are written as text as well."""
+
+_PARQUET = (
+    "format parquet, compression zstd, compression_level 1, parquet_version v2, "
+    "dictionary_size_limit 10000, write_bloom_filter false"
+)
+"""Without bloom filters, and dictionaries of names that are all different, DuckDB writes twice as fast."""
+
+Progress = Callable[[str], None]
+
+
+class Input(NamedTuple):
+    """A file that was read, by its content."""
+
+    sha256: str
+    bytes: int
+    rows: int
+
+
+class Intake(NamedTuple):
+    """What became of the rows: `rows` = `written` + `duplicates` + everything in `quarantined`.
+
+    `events` is the usage in the log, `corrections` and `facts` (accounts, subscriptions) are its facts.
+    """
+
+    rows: int
+    written: int
+    events: int
+    corrections: int
+    facts: int
+    duplicates: int
+    quarantined: dict[str, int]
+    inputs: list[Input]
+    log: Log
+
+
+def take(
+    files: Sequence[Path],
+    mapped: Map,
+    *,
+    directory: Path,
+    accounts: Sequence[Path] = (),
+    progress: Progress = lambda _: None,
+    memory: str = MEMORY,
+) -> Intake:
+    """Import files into a new log at `directory`/log; put what cannot be used into `directory`/quarantine.
+
+    Raises Problems for files that are not what the map says: nothing of `directory` is of use then.
+    """
+    sources = _inspected(files, mapped)
+    spill = directory / "spill"
+    stage = Stage.open(spill, mapped, memory)
+    try:
+        repeated = _load(stage, sources, progress)
+        customers = _customers(stage, accounts, mapped)
+        progress("looking for rows that were told twice")
+        repetition.settle(stage)
+        taken = _counted(stage, repeated)
+        if not taken.written:
+            raise _nothing(stage, taken)
+        facts = customers.facts if customers else by_rule(stage)
+        corrections = _corrections(stage, customers)
+        log = Log.create(directory / "log")
+        _write(stage, log, [*facts, *corrections], customers, spill, progress)
+        _quarantine(stage, directory / "quarantine")
+    finally:
+        stage.close()
+    taken = taken._replace(log=log, facts=len(facts), corrections=len(corrections))
+    return _checked(taken, stage)
+
+
+def _inspected(files: Sequence[Path], mapped: Map) -> list[Source]:
+    """Look at every file; order them by what they hold, so that their names and order do not matter."""
+    found, problems = [], []
+    for path in files:
+        try:
+            found.append(inspect(path, mapped))
+        except Problems as error:
+            problems += error.problems
+    if problems:
+        raise Problems(problems)
+    return sorted(found, key=lambda source: (source.sha256, str(source.path)))
+
+
+def _load(stage: Stage, sources: Sequence[Source], progress: Progress) -> list[Extent]:
+    """Put the files on the stage; return those that were there already, row for row, and were not read."""
+    known: dict[str, Extent] = {}
+    repeated, problems = [], []
+    for number, source in enumerate(sources, start=1):
+        if source.sha256 in known:
+            repeated.append(known[source.sha256]._replace(source=source))
+            continue
+        progress(f"reading {source.path.name} ({number} of {len(sources)})")
+        try:
+            known[source.sha256] = stage.load(source)
+        except Problems as error:
+            problems += error.problems
+    if problems:
+        raise Problems(problems)
+    return repeated
+
+
+def _customers(stage: Stage, accounts: Sequence[Path], mapped: Map) -> Customers | None:
+    """Read the files of accounts, where the map has any, and part off usage of others."""
+    if mapped.accounts is None:
+        if accounts:
+            raise problem("--accounts", f"map {mapped.name!r} has no [accounts]", "say there what they hold")
+        return None
+    if not accounts:
+        raise problem("--accounts", f"map {mapped.name!r} has [accounts]", "name the file that holds them")
+    customers = from_files(accounts, mapped, stage.connection)
+    rows = [(name, key) for name, key in sorted(customers.subscriptions.items())]
+    stage.connection.execute("create or replace temp table known (name varchar, subscription varchar)")
+    for first in range(0, len(rows), 10_000):
+        part = rows[first : first + 10_000]
+        stage.connection.execute(
+            "insert into known select unnest(?), unnest(?)",
+            [[name for name, _ in part], [key for _, key in part]],
+        )
+    stage.connection.execute(f"""
+        update stage set reason = 'unknown_account', value = left(subject, {VALUE_LETTERS})
+        where {SOUND} and subject not in (select name from known)""")
+    return customers
+
+
+def _counted(stage: Stage, repeated: Sequence[Extent]) -> Intake:
+    """Count what became of the rows; a file that was given twice has only duplicates the second time."""
+    counts = "count(*), count(*) filter (reason is null), count(*) filter (reason = ?)"
+    rows, written, duplicates = stage.connection.execute(
+        f"select {counts} from stage where reason is null or reason <> ?", [DUPLICATE, BLANK]
+    ).fetchall()[0]
+    found = dict(
+        stage.connection.execute(
+            f"select reason, count(*) from stage where {FAULTY} group by reason"
+        ).fetchall()
+    )
+    twice = sum(_rows(stage, extent) for extent in repeated)
+    quarantined = {reason: found[reason] for reason in REASONS if reason in found}
+    inputs = [
+        Input(one.source.sha256, one.source.size, _rows(stage, one)) for one in [*stage.extents, *repeated]
+    ]
+    log = Log(Path(), [])
+    return Intake(
+        rows + twice, written, 0, 0, 0, duplicates + twice, quarantined, sorted(inputs), log
+    )
+
+
+def _rows(stage: Stage, extent: Extent) -> int:
+    query = "select count(*) from stage where rowid >= ? and rowid < ? and reason is distinct from ?"
+    bounds = [extent.first, extent.first + extent.rows, BLANK]
+    return int(stage.connection.execute(query, bounds).fetchall()[0][0])
+
+
+def _nothing(stage: Stage, taken: Intake) -> Problems:
+    """Say what is wrong with the first rows, where none can be used."""
+    rows = stage.connection.execute(
+        f"select rowid, reason, value from stage where {FAULTY} order by rowid limit 5"
+    ).fetchall()
+    shown = []
+    for rowid, reason, value in rows:
+        extent = next(one for one in reversed(stage.extents) if one.first <= rowid)
+        place = f"{extent.source.path}: row {rowid - extent.first + extent.source.first_row}"
+        shown.append(Problem(place, f"{REASONS[reason]} (got {value or ''!r})"))
+    head = Problem("import", f"none of {taken.rows:,} rows can be used", "mend the map, or the files")
+    return Problems([head, *shown])
+
+
+def _known_at(stage: Stage) -> str:
+    return "known_at" if stage.mapped.recorded else "occurred_at"
+
+
+def _events(stage: Stage, *, joins_accounts: bool) -> str:
+    """Return SQL for every usage event of the sound rows, with the columns of a log but the position."""
+    mapped = stage.mapped
+    source = "source" if stage.has_source else literal(str(mapped.source))
+    row_name = "e.prefix || (s.rowid - e.first + e.row)::varchar"
+    key = "id" if stage.has_ids else row_name
+    joins = "" if stage.has_ids else "asof join extents e on s.rowid >= e.first"
+    subject = "s.subject"
+    if joins_accounts:
+        subject, joins = "k.subscription", f"{joins} join known k on k.name = s.subject"
+    parts = []
+    for n, lane in enumerate(stage.lanes):
+        meter = lane.meter if f"meter{n} varchar" not in stage.shape() else f"meter{n}"
+        dimensions = lane.dimensions if f"dimensions{n} varchar" not in stage.shape() else f"dimensions{n}"
+        suffix = f" || {literal(lane.suffix)}" if lane.suffix else ""
+        parts.append(
+            f"select {source} as source, {key}{suffix} as id, {subject} as subject, {meter} as meter, "
+            f"occurred_at, quantity{n} as quantity, {dimensions} as dimensions, {_known_at(stage)} as recorded_at "
+            f"from stage s {joins} where {SOUND} and quantity{n} is not null"
+        )
+    return " union all ".join(parts)
+
+
+def _corrections(stage: Stage, customers: Customers | None) -> list[Event]:
+    """Return the negative quantities as corrections, which are facts."""
+    if not stage.mapped.corrections:
+        return []
+    _list_extents(stage)
+    found = []
+    for lane in _events(stage, joins_accounts=customers is not None).split(" union all "):
+        query = lane.replace("select ", "select correction, ", 1)
+        found += stage.connection.execute(f"select * from ({query}) where quantity < 0").fetchall()
+    return [
+        Event(
+            source, key, subject, at, UsageCorrected(meter, Decimal(quantity), reason, "", dimensions), known
+        )
+        for reason, source, key, subject, meter, at, quantity, dimensions, known in found
+    ]
+
+
+def _list_extents(stage: Stage) -> None:
+    """Tell DuckDB which rows came from which file."""
+    run = stage.connection.execute
+    run(
+        "create or replace temp table extents "
+        "(first bigint, row bigint, prefix varchar, file varchar, sha256 varchar)"
+    )
+    for one in stage.extents:
+        source = one.source
+        run(
+            "insert into extents values (?, ?, ?, ?, ?)",
+            [one.first, source.first_row, f"{source.sha256[:16]}-", source.path.name, source.sha256],
+        )
+
+
+def _write(
+    stage: Stage,
+    log: Log,
+    facts: Sequence[Event],
+    customers: Customers | None,
+    spill: Path,
+    progress: Progress,
+) -> None:
+    """Write the log month by month."""
+    _list_extents(stage)
+    told: dict[str, list[Event]] = {}
+    for fact in sorted(facts, key=event_order):
+        known_at = max(fact.recorded_at or fact.occurred_at, fact.occurred_at)
+        told.setdefault(month_of(known_at.date()).label, []).append(fact)
+    counts = _by_month(stage)
+    events = _events(stage, joins_accounts=customers is not None)
+    spill.mkdir(exist_ok=True)
+    for period in _periods(stage, facts):
+        progress(f"writing {period.label}")
+        known = told.get(period.label, [])
+        usage, duplicates = counts.get(period.label, (0, 0))
+        file = spill / f"{period.label}.parquet" if usage else None
+        if file:
+            first = log.next_position + len(known)
+            _copy(stage, events, period, first=first, file=file)
+        log.adopt(period, known, file, duplicates=duplicates)
+
+
+def _copy(stage: Stage, events: str, period: Period, *, first: int, file: Path) -> None:
+    """Sort a month's events and write them as a block keeps them."""
+    source = "source, " if stage.has_source else ""
+    least = "and quantity >= 0" if stage.mapped.corrections else ""
+    stage.connection.execute(f"""
+        copy (
+            select row_number() over () + {first} - 1 as position, * from (
+                select * from ({events})
+                where recorded_at >= timestamp '{period.starts_at}' and recorded_at < timestamp '{period.ends_at}'
+                {least} order by occurred_at, {source}id)
+        ) to {literal(str(file))} ({_PARQUET})""")
+
+
+def _by_month(stage: Stage) -> dict[str, tuple[int, int]]:
+    """Count usage events and duplicates by the month in which they became known."""
+    least = "and quantity{} >= 0" if stage.mapped.corrections else ""
+    events = " + ".join(
+        f"count(*) filter ({SOUND} and quantity{n} is not null {least.format(n)})"
+        for n in range(len(stage.lanes))
+    )
+    rows = stage.connection.execute(f"""
+        select strftime(date_trunc('month', {_known_at(stage)}), '%Y-%m') as month, {events},
+            count(*) filter (reason = '{DUPLICATE}')
+        from stage where {SOUND} or reason = '{DUPLICATE}' group by month""").fetchall()
+    return {month: (usage, duplicates) for month, usage, duplicates in rows}
+
+
+def _periods(stage: Stage, facts: Sequence[Event]) -> list[Period]:
+    """Return the months of the log, from the first occurrence to the last thing that became known."""
+    query = f"select min(occurred_at), max({_known_at(stage)}) from stage where {SOUND}"
+    first, last = stage.connection.execute(query).fetchall()[0]
+    starts: list[datetime] = [first, *(fact.occurred_at for fact in facts)]
+    ends: list[datetime] = [last, *(fact.recorded_at or fact.occurred_at for fact in facts)]
+    begins, ends_on = date.min, date.min
+    begins, ends_on = min(starts).date().replace(day=1), max(ends).date()
+    count = months_between(begins, ends_on) + 1
+    if count > MONTHS_MAX:
+        remedy = "mend the times, or say since and until in the map's [time]"
+        raise problem("import", f"the times run from {begins} to {ends_on}, {count:,} months", remedy)
+    return list(months(begins, count))
+
+
+def _quarantine(stage: Stage, directory: Path) -> None:
+    """Write the rows that cannot be used, with their file, row, reason and what is wrong; all and a sample."""
+    directory.mkdir()
+    key = "s.id" if stage.has_ids else "null::varchar"
+    rows = f"""
+        select e.file, e.sha256, s.rowid - e.first + e.row as row, s.reason, s.value, {key} as id
+        from stage s asof join extents e on s.rowid >= e.first where {FAULTY} order by e.sha256, s.rowid"""
+    stage.connection.execute(f"copy ({rows}) to {literal(str(directory / 'rows.parquet'))} ({_PARQUET})")
+    safe = ", ".join(f"{_harmless(name)} as {name}" for name in ("file", "reason", "value", "id"))
+    sample = f"select * from ({rows}) qualify row_number() over (partition by reason order by sha256, row) <= {SAMPLE}"
+    stage.connection.execute(
+        f"copy (select row, {safe} from ({sample}) order by sha256, row) "
+        f"to {literal(str(directory / 'sample.csv'))} (header true)"
+    )
+
+
+def _harmless(column: str) -> str:
+    """Return SQL for text that a spreadsheet does not take for a formula."""
+    return f"case when regexp_matches({column}, '^[=+@\\t\\r-]') then '''' || {column} else {column} end"
+
+
+def _checked(taken: Intake, stage: Stage) -> Intake:
+    """See that nothing got lost. Raises AssertionError."""
+    quarantined = sum(taken.quarantined.values())
+    left = taken.rows - taken.written - taken.duplicates - quarantined
+    assert left == 0, f"{left} of {taken.rows} rows were neither written, repeated nor quarantined"
+    events = sum(block.usage for block in taken.log.blocks)
+    facts = sum(block.facts for block in taken.log.blocks)
+    assert facts == taken.facts + taken.corrections, f"the log holds {facts} facts"
+    most, least = taken.written * len(stage.lanes), taken.written
+    made = events + taken.corrections
+    assert least <= made <= most, f"{taken.written} rows made {made} events"
+    return taken._replace(events=events)

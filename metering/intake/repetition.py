@@ -1,0 +1,43 @@
+"""Repetition: rows that were told twice, found on disk, however many there are.
+
+Names are compared by hash first; only rows whose hashes meet are compared in full. Of rows with one name the
+one that became known first stands; with equal content the others are duplicates, with other content conflicts.
+"""
+
+from metering.intake.stage import DUPLICATE, SOUND, Stage
+
+
+def settle(stage: Stage) -> None:
+    """Mark the rows that repeat others, on a stage whose rows are named by columns."""
+    if not stage.has_ids:
+        return
+    names = ["source", "id"] if stage.has_source else ["id"]
+    name = ", ".join(names)
+    run = stage.connection.execute
+    run(f"""
+        create or replace temp table doubtful as
+        select hash({name}) as named from stage where {SOUND} group by named having count(*) > 1""")
+    if not run("select count(*) from doubtful").fetchall()[0][0]:
+        return
+    known = "known_at" if stage.mapped.recorded else "occurred_at"
+    run(f"""
+        create or replace temp table repeated as
+        select number, place, content, first_value(content) over told as kept from (
+            select *, row_number() over (partition by {name} order by known, content) as place from (
+                select s.rowid as number, {name}, s.{known} as known, {_content(stage)} as content
+                from stage s semi join doubtful d on hash({", ".join(f"s.{part}" for part in names)}) = d.named
+                where {SOUND}))
+        window told as (partition by {name} order by place)
+        qualify place > 1""")
+    run(f"""
+        update stage set
+            reason = case when r.content = r.kept then '{DUPLICATE}' else 'conflict' end,
+            value = case when r.content <> r.kept then r.content || ' and not ' || r.kept end
+        from repeated r where stage.rowid = r.number""")
+
+
+def _content(stage: Stage) -> str:
+    """Return SQL for what a row says, as text: all but its name, and when it became known."""
+    told = [column.split()[0] for column in stage.shape()]
+    told = [name for name in told if name not in {"reason", "value", "source", "id", "known_at"}]
+    return "concat_ws(' ', " + ", ".join(f"coalesce({name}::varchar, '')" for name in told) + ")"

@@ -1,0 +1,348 @@
+"""The stage: every row of the files, read and judged, in a table of DuckDB that may be larger than memory.
+
+A row is a row of the table `stage`, in the order of the files, so that its `rowid` says which row of which
+file it was. `reason` says why it cannot be used (NULL where it can), and `value` shows what is wrong.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import duckdb
+
+from metering.document import Problems, problem
+from metering.intake import reading
+from metering.intake.mapping import Column, Map, Named, Usage
+from metering.intake.reading import listed, literal
+from metering.intake.source import Source, broken, rejected, scan
+
+MEMORY = "1GB"
+"""What DuckDB may take; the rest waits in a directory beside the log."""
+
+VALUE_LETTERS = 200
+"""How much of a wrong value is kept."""
+
+REASONS = {
+    "not_json": "the line is no JSON",
+    "unknown_column": "the object has a field that the map does not name",
+    "not_cloudevent": "specversion is not 1.0, or a required attribute is missing",
+    "no_source": "the source is empty",
+    "no_id": "what names the row is empty",
+    "long_name": f"a name has more than {reading.TEXT_BYTES_MAX:,} bytes",
+    "no_time": "the time is empty",
+    "no_zone": "the time has no offset, and the map states no zone",
+    "bad_time": "the time cannot be read",
+    "out_of_range": "the time lies outside of the map's since and until",
+    "bad_recorded_at": "the time at which it became known cannot be read",
+    "no_account": "nothing says whose usage it is",
+    "unknown_account": "the file of accounts does not have it",
+    "unknown_meter": "no rule of the map is for it",
+    "no_usage": "every quantity is empty",
+    "no_quantity": "the quantity is empty",
+    "bad_quantity": "the quantity is no number, too large, or finer than 12 places",
+    "negative_quantity": "the quantity is negative, and the map has no [corrections]",
+    "conflict": "another row has the same name and other content",
+}
+"""Why a row is quarantined, by the word for it."""
+
+BLANK = "blank"
+"""The reason of an empty line, which is no row."""
+
+DUPLICATE = "duplicate"
+"""The reason of a row that was told before with the same content: counted, and no fault."""
+
+SOUND = "reason is null"
+"""SQL for the rows that become events."""
+
+FAULTY = f"reason is not null and reason not in ('{BLANK}', '{DUPLICATE}')"
+"""SQL for the rows that are quarantined."""
+
+
+class Lane(NamedTuple):
+    """One event that a row may make: SQL over the columns `v0`, `v1`, ..."""
+
+    active: str
+    meter: str
+    text: str
+    number: str
+    dimensions: str
+    optional: str
+    suffix: str
+
+
+class Extent(NamedTuple):
+    """A file on the stage: the `rowid` of its first row, and how many rows it has."""
+
+    source: Source
+    first: int
+    rows: int
+
+
+class Stage:
+    """Rows on their way into a log. `close` lets go of them."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, mapped: Map) -> None:
+        """Use `open`."""
+        self.connection = connection
+        self.mapped = mapped
+        self.columns = list(mapped.named())
+        if mapped.format == "cloudevents":
+            self.columns += [name for name in ("specversion", "type", "id") if name not in self.columns]
+        self.lanes = _lanes(mapped, {column: f"v{n}" for n, column in enumerate(self.columns)})
+        self.extents: list[Extent] = []
+
+    @classmethod
+    def open(cls, directory: Path, mapped: Map, memory: str = MEMORY) -> Self:
+        """Make an empty stage, which puts into `directory` what memory does not hold."""
+        connection = duckdb.connect(":memory:")
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute("set enable_progress_bar = false")
+        connection.execute(f"set memory_limit = {literal(memory)}")
+        connection.execute(f"set temp_directory = {literal(str(directory))}")
+        stage = cls(connection, mapped)
+        connection.execute(f"create table stage ({', '.join(stage.shape())})")
+        return stage
+
+    def close(self) -> None:
+        """Forget everything."""
+        self.connection.close()
+
+    @property
+    def has_ids(self) -> bool:
+        """Whether columns name the rows; otherwise their place in the file does."""
+        return not self.mapped.id.of
+
+    @property
+    def has_source(self) -> bool:
+        """Whether a column says who recorded the events."""
+        return isinstance(self.mapped.source, Column)
+
+    @property
+    def has_owner(self) -> bool:
+        """Whether a row says its account beside its subscription."""
+        return bool(self.mapped.subscription.column and self.mapped.account)
+
+    def shape(self) -> list[str]:
+        """Return the columns of the table."""
+        texts = ["reason varchar", "value varchar"]
+        texts += ["source varchar"] * self.has_source + ["id varchar"] * self.has_ids
+        texts += ["subject varchar", "account varchar"][: 1 + self.has_owner] + ["occurred_at timestamp"]
+        texts += ["known_at timestamp"] * bool(self.mapped.recorded)
+        texts += ["correction varchar"] * bool(self.mapped.corrections)
+        for n, lane in enumerate(self.lanes):
+            texts += [f"quantity{n} decimal(38, 12)"]
+            texts += [f"meter{n} varchar"] * (not _is_constant(lane.meter))
+            texts += [f"dimensions{n} varchar"] * (not _is_constant(lane.dimensions))
+        return texts
+
+    def load(self, source: Source) -> Extent:
+        """Put a file's rows on the stage. Raises Problems where its structure is broken."""
+        before = self._count()
+        try:
+            self.connection.execute(f"insert into stage {self.query(source)}")
+        except duckdb.OutOfMemoryException:
+            raise
+        except duckdb.Error as error:
+            raise broken(source, error) from None
+        if source.shape in {"csv", "lines"} and (problems := rejected(source, self.connection)):
+            raise Problems(problems)
+        extent = Extent(source, before, self._count() - before)
+        if not extent.rows:
+            raise problem(str(source.path), "has no rows", "leave it out, or look where it comes from")
+        self.extents.append(extent)
+        return extent
+
+    def query(self, source: Source) -> str:
+        """Return SQL that reads and judges the rows of a file."""
+        rows = scan(source, self.mapped, self.columns, self._exact())
+        read = f"select *, {', '.join(self._read())} from ({rows})"
+        judged = f"select *, {self._reason()} as reason from ({read})"
+        names = [column.split()[0] for column in self.shape()]
+        kept = {"reason": "reason", "value": f"left({self._value()}, {VALUE_LETTERS})"}
+        kept |= {"known_at": "greatest(known_at, occurred_at)"}
+        return f"select {', '.join(f'{kept.get(name, name)} as {name}' for name in names)} from ({judged})"
+
+    def _count(self) -> int:
+        return int(self.connection.execute("select count(*) from stage").fetchall()[0][0])
+
+    def _exact(self) -> list[str]:
+        return [usage.quantity for usage in self.mapped.usage if isinstance(usage.quantity, str)]
+
+    def _at(self, column: str) -> str:
+        return f"v{self.columns.index(column)}"
+
+    def _read(self) -> list[str]:
+        """Return SQL for the values that the table keeps."""
+        mapped = self.mapped
+        time = self._at(mapped.time.column)
+        values = {"occurred_at": reading.instant(time, mapped.time)}
+        if isinstance(mapped.source, Column):
+            values["source"] = reading.name(self._at(mapped.source.column))
+        if self.has_ids:
+            values["id"] = reading.name(reading.joined([self._at(column) for column in mapped.id.columns]))
+        values |= self._customers()
+        if mapped.recorded:
+            values["known_at"] = self._known_at()
+        if mapped.corrections:
+            reason = mapped.corrections.reason
+            values["correction"] = (
+                f"coalesce({self._at(reason.column)}, '')" if isinstance(reason, Column) else literal(reason)
+            )
+        for n, lane in enumerate(self.lanes):
+            number = lane.number if lane.active == "true" else f"case when {lane.active} then {lane.number} end"
+            values |= {f"quantity{n}": number, f"text{n}": lane.text, f"active{n}": lane.active}
+            values |= {f"meter{n}": lane.meter, f"dimensions{n}": lane.dimensions, f"optional{n}": lane.optional}
+        return [f"{value} as {name}" for name, value in values.items()]
+
+    def _customers(self) -> dict[str, str]:
+        mapped, account = self.mapped, "null"
+        if mapped.account:
+            account = literal(mapped.account.one)
+            if mapped.account.column:
+                account = reading.name(self._at(mapped.account.column))
+            elif mapped.account.hash:
+                texts = [self._at(column) for column in mapped.account.hash]
+                account = reading.spread(texts, mapped.account.accounts, mapped.account.prefix)
+        if mapped.subscription.column:
+            return {"subject": reading.name(self._at(mapped.subscription.column)), "account": account}
+        return {"subject": account if mapped.accounts else f"{account} || '-1'"}
+
+    def _known_at(self) -> str:
+        """When a row became known; what comes in the days of grace counts as known when it occurred."""
+        recorded = self.mapped.recorded
+        assert recorded is not None
+        at = reading.instant(self._at(recorded.column), recorded)
+        time = reading.instant(self._at(self.mapped.time.column), self.mapped.time)
+        month_end = f"date_trunc('month', {time}) + interval 1 month"
+        graced = f"{at} >= {month_end} and {at} < {month_end} + interval {recorded.grace_days} day"
+        missing = f"{self._at(recorded.column)} is null"
+        return f"case when {missing} or ({graced}) then {time} else {at} end"
+
+    def _reason(self) -> str:
+        """Return SQL for the first thing that is wrong with a row."""
+        mapped, time = self.mapped, self._at(self.mapped.time.column)
+        tests = {"flaw is not null": "flaw"}
+        if mapped.format == "cloudevents":
+            needed = [self._at(name) for name in ("specversion", "type", "id")]
+            missing = " or ".join(f"{text} is null" for text in needed)
+            tests[f"{missing} or {needed[0]} <> '1.0'"] = "'not_cloudevent'"
+        if self.has_source:
+            tests["coalesce(source, '') = ''"] = "'no_source'"
+        if self.has_ids:
+            tests["coalesce(id, '') = ''"] = "'no_id'"
+            tests[f"strlen(id) > {reading.TEXT_BYTES_MAX}"] = "'long_name'"
+        tests[f"{time} is null"] = "'no_time'"
+        if mapped.time.form == "iso" and not mapped.time.zone:
+            tests[f"not {reading.has_offset(time)}"] = "'no_zone'"
+        tests[f"not coalesce({reading.in_range('occurred_at')}, false)"] = "'bad_time'"
+        for bound, sign in ((mapped.time.since, "<"), (mapped.time.until, ">=")):
+            if bound:
+                tests[f"occurred_at {sign} timestamp '{bound}'"] = "'out_of_range'"
+        if mapped.recorded:
+            tests[f"not coalesce({reading.in_range('known_at')}, false)"] = "'bad_recorded_at'"
+        tests["coalesce(subject, '') = ''"] = "'no_account'"
+        tests[f"strlen(subject) > {reading.TEXT_BYTES_MAX}"] = "'long_name'"
+        tests |= self._usage_tests()
+        return "case " + " ".join(f"when {test} then {word}" for test, word in tests.items()) + " end"
+
+    def _usage_tests(self) -> dict[str, str]:
+        every = range(len(self.lanes))
+        tests = {
+            " and ".join(f"not coalesce(active{n}, false)" for n in every): "'unknown_meter'",
+            " or ".join(f"(active{n} and coalesce(meter{n}, '') = '')" for n in every): "'unknown_meter'",
+            " or ".join(f"(active{n} and text{n} is null and not optional{n})" for n in every): "'no_quantity'",
+            " and ".join(f"(not active{n} or text{n} is null)" for n in every): "'no_usage'",
+        }
+        for n in every:
+            wrong = f"quantity{n} is null or {reading.is_too_large(f'quantity{n}')}"
+            tests[f"active{n} and text{n} is not null and ({wrong})"] = "'bad_quantity'"
+            if not self.mapped.corrections:
+                tests[f"active{n} and quantity{n} < 0"] = "'negative_quantity'"
+        return tests
+
+    def _value(self) -> str:
+        """Return SQL for what is wrong with a row; NULL for a sound one."""
+        shown = {
+            "no_zone": self._at(self.mapped.time.column),
+            "bad_time": self._at(self.mapped.time.column),
+            "out_of_range": self._at(self.mapped.time.column),
+            "unknown_meter": self._meters(),
+        }
+        if self.mapped.recorded:
+            shown["bad_recorded_at"] = self._at(self.mapped.recorded.column)
+        if self.mapped.format == "cloudevents":
+            shown["not_cloudevent"] = self._at("specversion")
+        for n in range(len(self.lanes)):
+            wrong = f"quantity{n} is null or {reading.is_too_large(f'quantity{n}')} or quantity{n} < 0"
+            shown.setdefault("bad_quantity", "''")
+            shown["bad_quantity"] += f" || case when active{n} and ({wrong}) then coalesce(text{n}, '') || ' ' else '' end"
+        shown["negative_quantity"] = shown["bad_quantity"] = f"trim({shown['bad_quantity']})"
+        cases = " ".join(f"when '{reason}' then {value}" for reason, value in shown.items())
+        return f"case when reason is not null then case reason {cases} end end"
+
+    def _meters(self) -> str:
+        """Show the columns by which rules are chosen."""
+        chosen = {column for usage in self.mapped.usage for column in usage.when}
+        chosen |= {usage.meter.column for usage in self.mapped.usage if isinstance(usage.meter, Named)}
+        if not chosen:
+            return "''"
+        return f"concat_ws(' ', {', '.join(self._at(column) for column in sorted(chosen))})"
+
+
+def _is_constant(text: str) -> bool:
+    return text.startswith("'")
+
+
+def _lanes(mapped: Map, at: dict[str, str]) -> list[Lane]:
+    """Return the events that a row may make: one where the rules exclude each other, or one a rule."""
+    kinds = mapped.kinds()
+    lanes = [_lane(usage, at, kinds) for usage in mapped.usage]
+    if len(lanes) == 1 or not mapped.is_exclusive:
+        several = len(lanes) > 1
+        suffixes = [usage.key for usage in mapped.usage]
+        return [
+            lane._replace(suffix=f":{key}" if several else "")
+            for lane, key in zip(lanes, suffixes, strict=True)
+        ]
+    parts = {name: [getattr(lane, name) for lane in lanes] for name in Lane._fields}
+    choose = {
+        name: f"case {' '.join(f'when {when} then {value}' for when, value in zip(parts['active'], values, strict=True))} end"
+        for name, values in parts.items()
+        if name not in {"active", "suffix"}
+    }
+    active = " or ".join(f"coalesce({test}, false)" for test in parts["active"])
+    dimensions = "''" if set(parts["dimensions"]) == {"''"} else choose.pop("dimensions")
+    choose.pop("dimensions", None)
+    return [Lane(active=f"({active})", dimensions=dimensions, suffix="", **choose)]
+
+
+def _lane(usage: Usage, at: dict[str, str], kinds: dict[str, str]) -> Lane:
+    tests = [
+        f"{at[column]} in ({listed([value] if isinstance(value, str) else value)})"
+        for column, value in usage.when.items()
+    ]
+    text = at[usage.quantity] if isinstance(usage.quantity, str) else literal(str(usage.quantity))
+    number = f"{usage.quantity}::decimal(38, 12)"
+    if isinstance(usage.quantity, str):
+        number = reading.quantity(text, kinds[usage.quantity])
+    parts = [
+        f"{literal(name)}, coalesce({at[column]}, '')" for name, column in sorted(usage.dimensions.items())
+    ]
+    return Lane(
+        active=f"coalesce({' and '.join(tests)}, false)" if tests else "true",
+        meter=_meter(usage.meter, at),
+        text=text,
+        number=number,
+        dimensions=f"json_object({', '.join(parts)})::varchar" if parts else "''",
+        optional=str(usage.optional).lower(),
+        suffix="",
+    )
+
+
+def _meter(meter: str | Named, at: dict[str, str]) -> str:
+    if isinstance(meter, str):
+        return literal(meter)
+    if not meter.names:
+        return reading.name(at[meter.column])
+    cases = " ".join(f"when {literal(key)} then {literal(name)}" for key, name in meter.names.items())
+    return f"case {at[meter.column]} {cases} end"

@@ -1,0 +1,1 @@
+"""Page: a comparison as one HTML file, without scripts and without any address outside of it."""

@@ -1,0 +1,1 @@
+"""Testing: saasim in a user's own test suite, as a plugin of pytest."""

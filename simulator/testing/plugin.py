@@ -1,0 +1,145 @@
+"""The plugin: fixtures, a marker and golden ledgers for tests of prices, found by pytest as `saasim`.
+
+    [tool.pytest]
+    saasim_log = "runs/dbgpt"          # a run, or an imported log, relative to the root of the tests
+    saasim_prices = "prices.toml"      # the price book of tests that name none
+
+A log is metered once in a session, whatever number of books bill it. Everything heavy is imported when a test
+asks for it, so that test suites that do not use the plugin pay nothing for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from analytics.comparison import Comparison
+    from billing.price_book import PriceBook
+    from billing.rebilling import Replay
+    from metering.log import Log
+    from simulator.testing.laboratory import Laboratory
+
+BOOKS, LOG = "price_books", "event_log"
+"""The markers: the books under which a test runs, and the log that it replays."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the settings, and the option that renews golden ledgers."""
+    parser.addini("saasim_log", "the run or imported log that tests replay", default="")
+    parser.addini("saasim_prices", "the price book of tests that name none", default="")
+    parser.getgroup("saasim").addoption(
+        "--update-golden", action="store_true", help="keep what ledgers are now as what they should be"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the markers."""
+    config.addinivalue_line("markers", f"{BOOKS}(path, ...): run the test under each of these price books")
+    config.addinivalue_line("markers", f"{LOG}(path): replay this run or imported log in the test")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test once under each book that its marker names."""
+    marker = metafunc.definition.get_closest_marker(BOOKS)
+    if marker is not None and "price_book" in metafunc.fixturenames:
+        names = [str(path) for path in marker.args]
+        metafunc.parametrize("price_book", names, indirect=True, ids=[Path(name).stem for name in names])
+
+
+@pytest.fixture
+def price_book(request: pytest.FixtureRequest) -> PriceBook:
+    """The price book of the test: one of its marker's, or that of the settings."""
+    name = getattr(request, "param", None) or request.config.getini("saasim_prices")
+    if not name:
+        pytest.fail("no price book: mark the test with price_books(...), or set saasim_prices", pytrace=False)
+    return _laboratory(request).book(_found(request, str(name)))
+
+
+@pytest.fixture
+def event_log(request: pytest.FixtureRequest) -> Log:
+    """The log of the test: that of its marker, or of the settings."""
+    marker = request.node.get_closest_marker(LOG)
+    name = marker.args[0] if marker else request.config.getini("saasim_log")
+    if not name:
+        pytest.fail("no log: mark the test with event_log(...), or set saasim_log", pytrace=False)
+    return _laboratory(request).log(_found(request, str(name)))
+
+
+@pytest.fixture
+def replay(request: pytest.FixtureRequest, event_log: Log) -> Callable[..., Replay]:
+    """A function: bill the test's log under a book (a path, or one that was read), and return the replay."""
+    laboratory = _laboratory(request)
+
+    def replay_under(book: str | Path | PriceBook) -> Replay:
+        named = isinstance(book, str | Path)
+        return laboratory.replay(event_log, laboratory.book(_found(request, str(book))) if named else book)
+
+    return replay_under
+
+
+@pytest.fixture
+def ledger(replay: Callable[..., Replay], price_book: PriceBook) -> DuckDBPyConnection:
+    """The ledger of the test's log under the test's price book, to be asked in SQL."""
+    return replay(price_book).connection
+
+
+@pytest.fixture
+def compare(request: pytest.FixtureRequest, replay: Callable[..., Replay]) -> Callable[..., Comparison]:
+    """A function: what changes for the test's log from one book to another."""
+    from analytics import compare as compare_ledgers
+
+    def compare_books(before: str | Path | PriceBook, after: str | Path | PriceBook) -> Comparison:
+        return compare_ledgers(replay(before), replay(after))
+
+    return compare_books
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """A function: fail where a replay or a ledger is not as the golden ledger of a name keeps it.
+
+    Golden ledgers stand in `golden/` beside the test's file; `--update-golden` renews them.
+    """
+    from billing.ledger import canonical
+    from simulator.testing import golden as kept
+
+    folder = request.path.parent / "golden"
+
+    def compare_with(ledger: Any, name: str, tables: Sequence[str] = kept.TABLES) -> None:
+        connection = getattr(ledger, "connection", ledger)
+        found = {table: canonical(connection, table) for table in tables}
+        if request.config.getoption("--update-golden"):
+            kept.update(found, folder / name)
+            return
+        if not (folder / name).is_dir():
+            pytest.fail(f"there is no golden ledger {name!r}; make it: pytest --update-golden", pytrace=False)
+        if differ := kept.check(found, folder / name):
+            pytest.fail(kept.report(differ, folder / name), pytrace=False)
+
+    return compare_with
+
+
+@pytest.fixture(scope="session")
+def _saasim_laboratory() -> Iterator[Laboratory]:
+    from simulator.testing.laboratory import Laboratory
+
+    laboratory = Laboratory()
+    yield laboratory
+    laboratory.close()
+
+
+def _laboratory(request: pytest.FixtureRequest) -> Laboratory:
+    found: Laboratory = request.getfixturevalue("_saasim_laboratory")
+    return found
+
+
+def _found(request: pytest.FixtureRequest, name: str) -> Path:
+    """Return a path: one beside the test's file, or relative to the root of the tests."""
+    beside = request.path.parent / name
+    return beside if beside.exists() else request.config.rootpath / name
