@@ -3,6 +3,8 @@
 import platform
 from importlib.metadata import version
 
+pytest_plugins = ["pytester"]  # the plugin of pytest is tried in test suites of its own
+
 SHOWN = ("duckdb", "polars", "pyarrow", "sqlmodel", "simpy", "faker", "hypothesis")
 
 

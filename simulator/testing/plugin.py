@@ -1,4 +1,4 @@
-"""The plugin: fixtures, a marker and golden ledgers for tests of prices, found by pytest as `saasim`.
+"""The plugin: fixtures, markers, guards and golden ledgers for tests of prices, found by pytest as `saasim`.
 
     [tool.pytest]
     saasim_log = "runs/dbgpt"          # a run, or an imported log, relative to the root of the tests
@@ -77,16 +77,19 @@ def replay(request: pytest.FixtureRequest, event_log: Log) -> Callable[..., Repl
     laboratory = _laboratory(request)
 
     def replay_under(book: str | Path | PriceBook) -> Replay:
-        named = isinstance(book, str | Path)
-        return laboratory.replay(event_log, laboratory.book(_found(request, str(book))) if named else book)
+        if isinstance(book, str | Path):
+            book = laboratory.book(_found(request, str(book)))
+        return laboratory.replay(event_log, book)
 
     return replay_under
 
 
 @pytest.fixture
-def ledger(replay: Callable[..., Replay], price_book: PriceBook) -> DuckDBPyConnection:
+def ledger(replay: Callable[..., Replay], price_book: PriceBook) -> Iterator[DuckDBPyConnection]:
     """The ledger of the test's log under the test's price book, to be asked in SQL."""
-    return replay(price_book).connection
+    cursor = replay(price_book).connection.cursor()  # a result that a test leaves half read blocks nobody else
+    yield cursor
+    cursor.close()
 
 
 @pytest.fixture
@@ -98,6 +101,19 @@ def compare(request: pytest.FixtureRequest, replay: Callable[..., Replay]) -> Ca
         return compare_ledgers(replay(before), replay(after))
 
     return compare_books
+
+
+@pytest.fixture
+def guard() -> Callable[..., None]:
+    """A function: fail where a comparison breaks a guard; the message names customers and lines."""
+    from analytics.guard import check
+
+    def hold(change: Comparison, *conditions: str) -> None:
+        verdicts = [check(change, condition) for condition in conditions]
+        if broken := [str(verdict) for verdict in verdicts if not verdict]:
+            pytest.fail("\n".join(broken), pytrace=False)
+
+    return hold
 
 
 @pytest.fixture
