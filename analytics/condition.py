@@ -195,7 +195,8 @@ class _Reader:
         where = measure.where
         if measure.stem == INVOICE and {"account", "month"} - where.keys():
             raise self.wrong(
-                "does not say whose invoice, and of which month", 'write invoice{account="acme", month="2026-03"}'
+                "does not say whose invoice, and of which month",
+                'write invoice{account="acme", month="2026-03"}',
             )
         if measure.stem == "nrr" and (bad := [name for name in where if name not in OF_ACCOUNTS]):
             raise self.wrong(

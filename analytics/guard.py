@@ -20,7 +20,7 @@ import polars as pl
 
 from analytics.comparison import Comparison
 from analytics.comparison.bills import ENDLESS, QUANTILES, bills
-from analytics.comparison.sums import DIMENSIONS, Where, sums
+from analytics.comparison.sums import Where, sums
 from analytics.condition import INCREASES, INVOICE, UP, Condition, Measure, parse
 from metering.document import Problem, Problems, did_you_mean, problem, read
 
@@ -138,7 +138,7 @@ def check_all(found: Comparison, guards: Iterable[Guard]) -> list[Verdict]:
 
 
 def load(path: Path) -> list[Guard]:
-    """Read what must hold from the table `[guards]` of a TOML file. Raises Problems with all that is wrong."""
+    """Read what must hold from the table `[guards]` of a file. Raises Problems with all that is wrong."""
     place = str(path)
     data = read(path)
     problems = [

@@ -93,7 +93,8 @@ def moves(by: Dimension) -> str:
     """
     if by in OF_ACCOUNTS:
         part, join = of_account(by), joined_account(by)
-        return f"select t.month, t.account, {part} as part, t.kind, t.amount, t.cause from mrr_movements t {join}"
+        columns = f"t.month, t.account, {part} as part, t.kind, t.amount, t.cause"
+        return f"select {columns} from mrr_movements t {join}"
     moved = _OF_SALES.format(paying=_paying(by))
     return f"{moved} select month, account, part, kind, amount, '' as cause from movement where amount <> 0"
 

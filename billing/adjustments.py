@@ -8,8 +8,8 @@ edit of another line. Refunds and true-ups go by what was billed, and are rounde
 import polars as pl
 
 from billing import entitlement
-from billing.bound import bound_prices, take_above_plans
-from billing.discount import lines_made, provisional, take_discounts, taking
+from billing.bound import fill_up_prices, take_above_plans, take_above_prices
+from billing.discount import Taking, lines_made, provisional, take_discounts, taking
 from billing.invoice import settled
 from billing.money import round_money
 from billing.price_book import PriceBook
@@ -40,19 +40,23 @@ def adjusted(
     lines = raw.with_columns(amount=provisional(pl.col("exact"), book))
     off = entitlement.discounts(lines, counted, drawn, book)
     lines = pl.concat([lines, off.with_columns(amount=provisional(pl.col("exact"), book))])
-    less = _discounts(lines, phases, slices, book)
+    less = lines_made(reduced(lines, phases, slices, book))
     return settled(pl.concat([lines, less.select(lines.columns)]), book)
 
 
-def _discounts(
-    lines: pl.DataFrame, phases: pl.DataFrame, slices: pl.DataFrame, book: PriceBook
-) -> pl.DataFrame:
+def reduced(lines: pl.DataFrame, phases: pl.DataFrame, slices: pl.DataFrame, book: PriceBook) -> Taking:
+    """Take discounts and bounds off lines, after what entitlements take, and say what was taken."""
     bill = taking(lines, phases, book)
-    is_after = book.conventions.maximum == "after_discounts"
-    if not is_after:
+    is_least_after = book.conventions.minimum == "after_discounts"
+    is_most_after = book.conventions.maximum == "after_discounts"
+    if not is_least_after:
+        fill_up_prices(bill, slices)
+    if not is_most_after:
         take_above_plans(bill)
     take_discounts(bill)
-    bound_prices(bill, slices)
-    if is_after:
+    take_above_prices(bill, slices)
+    if is_least_after:
+        fill_up_prices(bill, slices)
+    if is_most_after:
         take_above_plans(bill)
-    return lines_made(bill)
+    return bill

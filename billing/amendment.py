@@ -7,12 +7,13 @@ grants are those that are known now.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+import duckdb
 import polars as pl
 
 from billing import invoice
-from billing.bill import Billed
+from billing.bill import Billed, Carried, bill
 from billing.price_book import PriceBook
-from billing.restatement import Restated
+from billing.restatement import Restated, from_the_first, restate
 from billing.subscription import Subscriptions
 from metering.event import (
     DealReferred,
@@ -24,8 +25,33 @@ from metering.event import (
 )
 from metering.known import known, late_facts
 from metering.log import Fact, Log
+from metering.period import Period
 
 AT = ["invoice", "line_no"]
+
+
+def bill_as_known(
+    periods: Sequence[Period],
+    *,
+    log: Log,
+    book: PriceBook,
+    carried: Carried,
+    connection: duckdb.DuckDBPyConnection,
+) -> Billed:
+    """Bill some months in a row, with adjustments for what became known late in them.
+
+    Months that are billed one by one have the invoices of all months billed at once (`billing.close`). The
+    other tables, and what is carried on, are those of what came in time. Raises Problems as `bill` does.
+    """
+    billed = bill(periods, log=log, book=book, carried=carried, connection=connection)
+    so_far = [period for period in log.periods if period.starts_on <= periods[-1].starts_on]
+    found = restate(log, so_far, billing=from_the_first(book, connection), connection=connection)
+    if found is None:
+        return billed
+    others = billed.lines.filter(~pl.col("subscription").is_in(found.subjects))
+    own = found.lines.filter(pl.col("month").is_in([period.starts_on for period in periods]))
+    lines = pl.concat([others, own]).sort("month", "account", "invoice", "line_no")
+    return billed._replace(lines=lines, invoices=invoice.invoices(lines, book))
 
 
 def merged(subscriptions: Subscriptions, restated: Restated, log: Log) -> Subscriptions:
@@ -50,7 +76,7 @@ def together(done: Sequence[Billed], restated: Restated, book: PriceBook, log: L
     first, last = done[0], done[-1]
     about = pl.col("subscription").is_in(restated.subjects)
     lines = pl.concat([*(part.lines.filter(~about) for part in done), restated.lines])
-    lines = lines.sort("month", "account", "line_no")
+    lines = lines.sort("month", "account", "invoice", "line_no")
     others = lines.filter(~about)
     names = dict.fromkeys(restated.subjects)
     given = [grant for part in done for grant in part.given if grant.subscription not in names]

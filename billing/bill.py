@@ -6,18 +6,27 @@ in. So a run that bills month by month and a replay that bills all months at onc
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
 from typing import NamedTuple
 
 import duckdb
 import polars as pl
 
-from billing import adjustments, commitment, entitlement, invoice, rating, recognition, recurring, refund
+from billing import (
+    adjustments,
+    commitment,
+    entitlement,
+    invoice,
+    progressive,
+    rating,
+    recognition,
+    recurring,
+    refund,
+)
 from billing.convention import Conventions
 from billing.coverage import Covered, cover
 from billing.day import wanted
 from billing.grant import Grant
-from billing.lines import CALENDAR, slices
+from billing.lines import CALENDAR, since_of, slices
 from billing.price_book import PriceBook
 from billing.proration import is_by_day
 from billing.schema import as_table
@@ -95,10 +104,8 @@ def bill(
         events, carried.entitled, subscriptions=subscriptions, book=book, periods=periods
     )
     finer = wanted(phases, book, given.pairs())
-    apart = _slices_of_days(phases, periods, book.conventions) if len(finer) else None
-    days = measure_days(
-        connection, log, meters=book.meters, wanted=finer, periods=periods, slices=apart
-    )
+    apart = slices_of_days(phases, periods, book.conventions) if len(finer) else None
+    days = measure_days(connection, log, meters=book.meters, wanted=finer, periods=periods, slices=apart)
     return bill_measured(
         periods, measured, book=book, carried=carried, given=given, days=days, keep_free=keep_free
     )
@@ -144,8 +151,13 @@ def bill_measured(
         carried=carried,
     )
     lines = priced.lines if keep_free else invoice.owed(priced.lines)
-    lines = invoice.number_lines(lines, book)
-    rates = rated_usage(priced.counted, lines)
+    if book.is_progressive:
+        sums, used = progressive.early(paid_for, days, covered, slices=paid, book=book, periods=periods)
+        lines = invoice.number_lines(progressive.parted(lines, sums), book)
+        rates = progressive.rated_in_parts(rated_usage(priced.counted, lines), lines, used)
+    else:
+        lines = invoice.number_lines(lines, book)
+        rates = rated_usage(priced.counted, lines)
     return Billed(
         measured,
         usage,
@@ -225,12 +237,6 @@ def price(
     )
 
 
-def since_of(periods: Sequence[Period], conventions: Conventions) -> date:
-    """Return from when phases matter to some months: periods that end in the first began a month before."""
-    first = periods[0].starts_on
-    return first if conventions.periods == "calendar" else add_months(first, -1)
-
-
 def month_slices(
     parts: pl.DataFrame, phases: pl.DataFrame, periods: Sequence[Period], conventions: Conventions
 ) -> pl.DataFrame:
@@ -255,11 +261,11 @@ def spans(
 
 def told_apart(parts: pl.DataFrame) -> pl.DataFrame:
     """Return slices as metering wants to know them (`metering.weighted.SLICE_SCHEMA`)."""
-    names = {"subject": "subscription", "starts_at": "from_at", "ends_at": "until_at"}
-    return shaped(parts.drop("starts_at", "ends_at").rename({old: new for new, old in names.items()}), SLICE_SCHEMA)
+    told = parts.with_columns(subject="subscription", starts_at="from_at", ends_at="until_at")
+    return shaped(told, SLICE_SCHEMA)
 
 
-def _slices_of_days(
+def slices_of_days(
     phases: pl.DataFrame, periods: Sequence[Period], conventions: Conventions
 ) -> pl.DataFrame | None:
     """Return the slices that usage by the day has to be told apart by, where a day alone does not say it."""

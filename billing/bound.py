@@ -1,16 +1,21 @@
-"""Bounds: the least and the most that a price of usage, or a plan's month, comes to once discounts are off.
+"""Bounds: the least and the most that a price of usage, or a plan's month, comes to.
 
-Before discounts the bounds of a price are in the price itself (`billing.pricing`); the most of a plan is
-nowhere but here.
+Where they hold before discounts, and whole, the bounds of a price are in the price itself
+(`billing.pricing`). The most of a plan is nowhere but here.
 """
+
+from collections.abc import Iterator
 
 import polars as pl
 
 from billing.discount import MONTH, Taking, provisional
 from billing.lines import by_version
 from billing.money import EXACT, literal
+from billing.price import Price
+from billing.proration import amount_column
 
 _PLAN = [*MONTH, "plan"]
+_SINCE = ["month", "subscription", "plan"]
 
 
 def take_above_plans(bill: Taking) -> None:
@@ -24,30 +29,46 @@ def take_above_plans(bill: Taking) -> None:
     bill.spread(part.with_columns(whole=over.cast(EXACT)), _PLAN)
 
 
-def bound_prices(bill: Taking, slices: pl.DataFrame) -> None:
-    """Hold the prices of usage within their bounds, where these hold after discounts: first the most.
+def take_above_prices(bill: Taking, slices: pl.DataFrame) -> None:
+    """Take off usage lines what they come to above their price's maximum, where it is not in the price.
 
     `slices` say since when a subscription is on its plan, which tells the version of a price.
     """
-    since = slices.group_by("month", "subscription", "plan").agg(
-        pl.col("anchor_on", "since_on").sort_by("from_on").last()
+    for version, part in _versions(bill, slices, "has_maximum"):
+        if version.maximum is not None:
+            _bound(bill, part, pl.col("net") - literal(version.maximum), "discount")
+
+
+def fill_up_prices(bill: Taking, slices: pl.DataFrame) -> None:
+    """Add to usage lines what is missing of their price's minimum, where it is not in the price.
+
+    The minimum of a part of a month is all of it, or its part, as the conventions say.
+    """
+    conventions = bill.book.conventions
+    for version, part in _versions(bill, slices, "has_minimum"):
+        if version.minimum is None:
+            continue
+        least, due = literal(version.minimum), part
+        if not version.terms.minimum_at_zero:
+            due = part.filter(pl.col("quantity") > 0)
+        if conventions.minimum_part == "part":
+            # What steps to the plan above another's limit has its part, unless the plan has its own already.
+            own = pl.col("is_step").all() | ~pl.col("is_step")
+            of_plan = slices.group_by(_SINCE).agg(least=amount_column(least, conventions).filter(own).sum())
+            due, least = due.join(of_plan, on=_SINCE, how="left", maintain_order="left"), pl.col("least")
+        _bound(bill, due, pl.col("net") - least, "true_up")
+
+
+def _versions(bill: Taking, slices: pl.DataFrame, held: str) -> Iterator[tuple[Price, pl.DataFrame]]:
+    """Yield the usage lines of prices that do not hold a bound themselves, by version of the price."""
+    since = slices.group_by(_SINCE).agg(
+        pl.col("anchor_on", "since_on", "period_starts_on").sort_by("from_at").last()
     )
     for plan, key, price in bill.book.usage_prices():
-        terms = price.terms
-        if terms.has_minimum and terms.has_maximum:
-            continue
-        rows = bill.rows.filter(pl.col("plan") == plan, pl.col("price") == key, pl.col("kind") == "usage")
-        for version, part in by_version(
-            price, rows.join(since, on=["month", "subscription", "plan"], how="left")
-        ):
-            most, least = version.maximum, version.minimum
-            kept = pl.col("net")
-            if most is not None and not terms.has_maximum:
-                _bound(bill, part, kept - literal(most), "discount")
-                kept = pl.min_horizontal(kept, literal(most))
-            if least is not None and not terms.has_minimum:
-                due = part if terms.minimum_at_zero else part.filter(pl.col("quantity") > 0)
-                _bound(bill, due, kept - literal(least), "true_up")
+        if not getattr(price.terms, held):
+            own = (pl.col("plan") == plan) & (pl.col("price") == key) & (pl.col("kind") == "usage")
+            rows = bill.rows.filter(own).join(since, on=_SINCE, how="left", maintain_order="left")
+            yield from by_version(price, rows)
 
 
 def _bound(bill: Taking, part: pl.DataFrame, over: pl.Expr, kind: str) -> None:

@@ -22,6 +22,7 @@ from billing.bill import (
     month_slices,
     price,
     rated_usage,
+    slices_of_days,
     spans,
     unrated_usage,
 )
@@ -258,6 +259,7 @@ def _days(
             meters=side.book.meters,
             wanted=wanted(side.phases, side.book, pairs),
             periods=periods,
+            slices=slices_of_days(side.phases, periods, side.book.conventions),
         )
         for side in sides
     ]

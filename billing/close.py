@@ -16,7 +16,7 @@ from billing.bill import Billed, Carried, bill
 from billing.changeover import bill_both, combined, in_plain_names, paired
 from billing.lines import months_of, slices
 from billing.price_book import PriceBook
-from billing.restatement import Billing, Restated, restate
+from billing.restatement import Restated, from_the_first, restate
 from billing.schema import as_table, polars_schema
 from billing.transition import Books, Sole, Transition
 from metering import correction
@@ -63,7 +63,7 @@ def close(
             progress(part[-1], billed)
     found = None
     if log.has_late:
-        found = restate(log, periods, billing=_from_the_first(book, connection), connection=connection)
+        found = restate(log, periods, billing=from_the_first(book, connection), connection=connection)
     return _settle(done, log, Sole(book), found, correction.idle(connection, log))
 
 
@@ -87,15 +87,6 @@ def _change(
     done = [how(periods, log=log, measured=measured)]
     tables = _settle(done, log, pair.handed, found, correction.idle(connection, log))
     return tables | {"grants": in_plain_names(tables["grants"])}
-
-
-def _from_the_first(book: PriceBook, connection: duckdb.DuckDBPyConnection) -> Billing:
-    """Return how months of a log are billed from the first one on."""
-
-    def billing(view: Source, periods: Sequence[Period]) -> Billed:
-        return bill(periods, log=view, book=book, carried=Carried(), connection=connection, keep_free=True)
-
-    return billing
 
 
 def _settle(

@@ -12,7 +12,15 @@ from typing import NamedTuple
 import polars as pl
 
 from billing.adjustments import rounded
-from billing.lines import CHARGE_SCHEMA, by_version, charges, months_of, months_since, year_start
+from billing.lines import (
+    CHARGE_SCHEMA,
+    by_version,
+    charges,
+    months_after,
+    months_of,
+    months_since,
+    year_start,
+)
 from billing.money import EXACT, literal
 from billing.price import Price
 from billing.price_book import PriceBook
@@ -22,7 +30,7 @@ from metering.frame import empty, shaped
 from metering.period import Period, add_months
 
 BILLED_SCHEMA = pl.Schema({"subscription": pl.String(), "month": pl.Date(), "billed": POSTED})
-"""What subscriptions were billed in each month."""
+"""What subscriptions were billed in each month; or for services that began on each day, as `month`."""
 
 COUNTED_SCHEMA = pl.Schema(
     {
@@ -72,13 +80,15 @@ def true_ups(
     bound = plans | {plan for plan, _ in takes}
     if not bound:
         return rounded(empty(CHARGE_SCHEMA), book), known
-    over = _years_over(slices, phases, periods, plans=sorted(bound))
+    by_anchor = book.conventions.periods == "anniversary"
+    found = _anchored_years_over(slices) if by_anchor else _years_over(slices, phases, periods)
+    over = found.filter(pl.col("plan").is_in(sorted(bound)))
     counted = pl.concat([known.counted, _counted(lines, takes)])
     taken = rounded(charges(list(_missing_quantities(over, counted, takes, book))), book)
     # What a subscription paid before it came to a plan with a commitment counts in its contract year as well.
-    billed = pl.concat([lines, taken]).group_by("subscription", "month").agg(billed=pl.col("amount").sum())
-    year_ago = add_months(periods[0].starts_on, -12)
-    billed = pl.concat([known.billed.filter(pl.col("month") >= year_ago), shaped(billed, BILLED_SCHEMA)])
+    billed = _billed(pl.concat([lines, taken]), book)
+    year_ago = add_months(periods[0].starts_on, -13 if by_anchor else -12)
+    billed = pl.concat([known.billed.filter(pl.col("month") >= year_ago), billed])
     paid = rounded(charges(list(_missing_amounts(over, billed, book))), book)
     return pl.concat([taken, paid]), Known(billed if plans else known.billed, counted)
 
@@ -93,8 +103,18 @@ def known_of(lines: pl.DataFrame, book: PriceBook) -> Known:
     """Return what a book has to know of the lines of earlier months, whichever book billed them."""
     takes = {(plan, key): price for plan, key, price in book.usage_prices() if price.commitment}
     plain = lines.filter((pl.col("kind") != "true_up") | (pl.col("price") != "commitment"))
-    billed = plain.group_by("subscription", "month").agg(billed=pl.col("amount").sum())
-    return Known(shaped(billed, BILLED_SCHEMA), _counted(lines, takes))
+    return Known(_billed(plain, book), _counted(lines, takes))
+
+
+def _billed(lines: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
+    """Add up what was billed (`BILLED_SCHEMA`).
+
+    Where years begin within a month, it counts for the day on which the service of a line began.
+    """
+    by_anchor = book.conventions.periods == "anniversary"
+    when = pl.col("starts_on" if by_anchor else "month").alias("month")
+    billed = lines.group_by("subscription", when).agg(billed=pl.col("amount").sum())
+    return shaped(billed, BILLED_SCHEMA)
 
 
 def _counted(lines: pl.DataFrame, takes: dict[tuple[str, str], Price]) -> pl.DataFrame:
@@ -140,7 +160,7 @@ def _missing_amounts(over: pl.DataFrame, billed: pl.DataFrame, book: PriceBook) 
         return
     paid = (
         over.join(billed.rename({"month": "billed_month"}), on="subscription")
-        .filter(pl.col("billed_month").is_between("year_starts_on", "month"))
+        .filter(pl.col("billed_month").is_between("year_starts_on", "ends_on", closed="left"))
         .group_by("subscription", "month")
         .agg(pl.col("billed").sum())
     )
@@ -165,10 +185,26 @@ def _lines(rows: pl.DataFrame, *, price: str, meter: str, stream: str) -> pl.Dat
     )
 
 
-def _years_over(
-    slices: pl.DataFrame, phases: pl.DataFrame, periods: Sequence[Period], *, plans: Sequence[str]
-) -> pl.DataFrame:
-    """Pick the months in which a contract year on some plans is over, or the subscription's last day passed.
+def _anchored_years_over(slices: pl.DataFrame) -> pl.DataFrame:
+    """Pick the billing periods with which a contract year is over, or in which the subscription ended."""
+    year_no = pl.col("period_no") // 12
+    is_cancelled = pl.col("end_reason").is_in(["voluntary", "involuntary"])
+    has_ended = is_cancelled & (pl.col("until_at") == pl.col("ends_at"))
+    return (
+        slices.filter(~pl.col("trial"), (pl.col("period_no") % 12 == _TWELFTH) | has_ended)
+        .sort("subscription", "month", "from_at")
+        .unique(["subscription", "month"], keep="last", maintain_order=True)
+        .with_columns(
+            year_no=year_no,
+            year_starts_on=months_after(pl.col("anchor_on"), year_no * 12),
+            ends_on="period_ends_on",
+        )
+        .select(_OVER)
+    )
+
+
+def _years_over(slices: pl.DataFrame, phases: pl.DataFrame, periods: Sequence[Period]) -> pl.DataFrame:
+    """Pick the months in which a contract year is over, or the subscription's last day passed.
 
     The plan of the last day counts. A subscription that ends is closed in the month that holds the first day
     after it: only then is it known. `year_no` counts the contract years from 0.
@@ -197,8 +233,7 @@ def _years_over(
         .drop("ends_on")
         .join(months_of(periods).rename({"month_ends_on": "ends_on"}), on="month")
     )
-    both = pl.concat([full.select(_OVER), ended.select(_OVER)])
-    return both.filter(pl.col("plan").is_in(plans))
+    return pl.concat([full.select(_OVER), ended.select(_OVER)])
 
 
 _OVER = [

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
+from billing.convention import Conventions
 from billing.plan import AddOn, Plan
 from billing.price import CATALOG
 from billing.rule import Agreement, Discount, Entitlement, Refund, Scope
@@ -12,6 +13,10 @@ from metering.meter import Meter
 
 class Book(Protocol):
     """What of a price book has to be consistent."""
+
+    @property
+    def conventions(self) -> Conventions:
+        """How it counts time and money."""
 
     @property
     def meters(self) -> Mapping[str, Meter]:
@@ -27,7 +32,7 @@ class Book(Protocol):
 
     @property
     def discounts(self) -> Mapping[str, Discount]:
-        """Shares off recurring lines."""
+        """What is off the lines of subscriptions."""
 
     @property
     def entitlements(self) -> Mapping[str, Entitlement]:
@@ -54,7 +59,9 @@ def problems(book: Book, place: str) -> Iterator[Problem]:
     yield from _plan_problems(book, place)
     yield from _price_problems(book, place)
     yield from _limit_problems(book, place)
+    yield from _progressive_problems(book, place)
     yield from _add_on_problems(book, place)
+    yield from _discount_problems(book, place)
     yield from _entitlement_problems(book, place)
     yield from _refund_problems(book, place)
     yield from _agreement_problems(book, place)
@@ -116,6 +123,18 @@ def _price_problems(book: Book, place: str) -> Iterator[Problem]:
             if price.share_of is not None and (whole is None or whole.meter or whole.share_of):
                 known = [key for key, other in plan.prices.items() if not (other.meter or other.share_of)]
                 yield _no("recurring or one-time price", f"{where}.share_of", price.share_of, known)
+
+
+def _progressive_problems(book: Book, place: str) -> Iterator[Problem]:
+    """Find plans that bill parts of a month, and count in something else than calendar months."""
+    for key, plan in book.plans.items():
+        where = f"{place}: plans.{key}.progressive"
+        if plan.progressive and book.conventions.periods != "calendar":
+            yield Problem(where, "bills parts of calendar months", 'use conventions.periods = "calendar"')
+        for name, price in plan.prices.items():
+            if plan.progressive and price.meter is not None and price.window != "period":
+                message = f"the window of price {name!r} is longer than the month"
+                yield Problem(where, message, 'remove it, or use window = "period"')
 
 
 def _limit_problems(book: Book, place: str) -> Iterator[Problem]:
@@ -187,6 +206,14 @@ def _add_on_problems(book: Book, place: str) -> Iterator[Problem]:
             yield Problem(
                 f"{place}: add_ons.{key}.price.meter", "add-ons are recurring", "make it a price of the plan"
             )
+
+
+def _discount_problems(book: Book, place: str) -> Iterator[Problem]:
+    known = {key for plan in book.plans.values() for key in plan.prices} | {*book.add_ons}
+    for key, discount in book.discounts.items():
+        for price in discount.prices:
+            if price not in known:
+                yield _no("price", f"{place}: discounts.{key}.prices", price, known)
 
 
 def _agreement_problems(book: Book, place: str) -> Iterator[Problem]:

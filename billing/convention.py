@@ -22,7 +22,8 @@ class Conventions(Record):
     rounding, rounding_place: the mode, and what is rounded to the minor unit: each prorated `unit` price,
     each `line`, or each `invoice`, whose lines then share what its total is by `remainders`.
     tier_edge: whether a tier ends with `up_to` (inclusive) or just below it. first_flat, minimum_due: whether
-    the first tier's flat fee, and a price's minimum, are due when nothing is used in a month.
+    the first tier's flat fee, and a price's minimum, are due when nothing is used in a month. minimum_part:
+    whether a part of a month owes all of the minimum of a price of usage, or its part.
     proration: the unit in which parts of a period are counted; `none` charges whole periods. ends: days from
     the first up to the last, or both counted. cancel_day: whether the day of a cancellation is paid for.
     divisor: the real period, 30 days a month, months of thirty days each (30/360), or nominal lengths (30,
@@ -46,6 +47,7 @@ class Conventions(Record):
     tier_edge: Literal["inclusive", "exclusive"] = "inclusive"
     first_flat: Literal["above_zero", "at_zero"] = "above_zero"
     minimum_due: Literal["above_zero", "at_zero"] = "above_zero"
+    minimum_part: Literal["whole", "part"] = "whole"
     proration: Literal["none", "day", "second", "millisecond", "microsecond"] = "day"
     ends: Literal["half_open", "both"] = "half_open"
     cancel_day: Literal["free", "billed"] = "free"
@@ -90,13 +92,14 @@ class Conventions(Record):
     def terms(self, *, is_monthly: bool, is_flow: bool) -> Terms:
         """Return how rates are read: what is `is_monthly` is due each month, used or not.
 
-        What is not an `is_flow` of a month (levels, longer windows, recurring fees) has its bounds in itself.
+        What is not an `is_flow` of a month (levels, longer windows, single events, fees) has its bounds in
+        itself.
         """
         return Terms(
             ends_inclusive=self.tier_edge == "inclusive",
             flat_at_zero=is_monthly and self.first_flat == "at_zero",
             minimum_at_zero=is_monthly and self.minimum_due == "at_zero",
-            has_minimum=not is_flow or self.minimum == "before_discounts",
+            has_minimum=not is_flow or (self.minimum == "before_discounts" and self.minimum_part == "whole"),
             has_maximum=not is_flow or self.maximum == "before_discounts",
         )
 
@@ -106,6 +109,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "cancel_day": "billed",
         "first_flat": "at_zero",
         "minimum_due": "at_zero",
+        "minimum_part": "part",
         "discount_place": "invoice",
         "drawdown": "priority",
         "quantity_places": 5,

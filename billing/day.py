@@ -27,13 +27,23 @@ def wanted(phases: pl.DataFrame, book: PriceBook, entitled: Iterable[tuple[str, 
 
     `phases` are those of the months at hand; `entitled` names each (account, meter) with a grant.
     """
-    limits = pl.DataFrame(looks_at_days(book), schema={"plan": pl.String, "meter": pl.String}, orient="row")
+    progressive = [
+        (plan, price.meter or "")
+        for plan, _, price in book.usage_prices()
+        if plan in book.plans and book.plans[plan].progressive and _adds_up(book, price.meter)
+    ]
+    by_plan = dict.fromkeys([*looks_at_days(book), *progressive])
+    limits = pl.DataFrame(list(by_plan), schema={"plan": pl.String, "meter": pl.String}, orient="row")
     grants = pl.DataFrame(list(entitled), schema={"account": pl.String, "meter": pl.String}, orient="row")
     paid = phases.filter(~pl.col("trial")).rename({"subscription": "subject"})
     found = [paid.join(frame, on=frame.columns[0]) for frame in (limits, grants) if len(frame)]
     if not found:
         return empty(WANTED_SCHEMA)
     return pl.concat(frame.select(WANTED_SCHEMA.names()) for frame in found).unique()
+
+
+def _adds_up(book: PriceBook, meter: str | None) -> bool:
+    return book.meters[meter or ""].aggregation in {"sum", "count"}
 
 
 def with_days(usage: pl.DataFrame, days: pl.DataFrame, slices: pl.DataFrame) -> pl.DataFrame:

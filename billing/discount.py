@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from billing.lines import CHARGE_SCHEMA, months_since
+from billing.lines import CHARGE_SCHEMA, months_since, periods_since
 from billing.money import EXACT, EXACTLY, ZERO, allocate, literal, over, round_money, times
 from billing.price import Price
 from billing.price_book import PriceBook
@@ -41,12 +41,14 @@ class Taking:
     """The lines that discounts may be off, with their `net` so far, and what was taken off them or added.
 
     `rows` has a `row` number for each line, with `names` the keys of its subscription's discounts, and with
-    `off` what is off its price for everybody.
+    `off` what is off its price for everybody. `cause` says what takes now: the key of a discount, `price` for
+    what is off a price, `bounds` for the least and the most of a price or plan; what is `made` keeps it.
     """
 
     book: PriceBook
     rows: pl.DataFrame
     made: list[pl.DataFrame] = field(default_factory=list)
+    cause: str = "bounds"
 
     def take(self, part: pl.DataFrame, kind: str = "discount") -> None:
         """Take `less` (exact in `exact`) off each row of a part of the rows; negative adds to it."""
@@ -57,6 +59,7 @@ class Taking:
                 allowance=pl.lit(0, EXACT),
                 exact=sign[0].cast(EXACT),
                 amount=sign[1].cast(EXACT),
+                cause=pl.lit(self.cause),
             )
         )
         less = part.group_by("row").agg(pl.col("less").sum())
@@ -157,14 +160,19 @@ _ORDER = [*MONTH, "plan", "price", "kind", "starts_on", "dimensions", "meter", "
 
 def take_discounts(bill: Taking) -> None:
     """Take the discounts of prices off their lines, then those that subscriptions name, in their order."""
-    part = bill.rows.filter(pl.col("off").is_not_null())
+    part, bill.cause = bill.rows.filter(pl.col("off").is_not_null()), "price"
     if len(part):
         bill.share(part, pl.col("off"))
+    keys = {id(discount): key for key, discount in bill.book.discounts.items()}
     for names in bill.rows["names"].unique().sort():
         for discount in in_turn(names, bill.book):
-            part = bill.rows.filter(pl.col("names") == names, _is_on(discount))
+            part, bill.cause = (
+                bill.rows.filter(pl.col("names") == names, _is_on(discount, bill.book)),
+                keys[id(discount)],
+            )
             if len(part):
                 _take(bill, part, discount)
+    bill.cause = "bounds"
 
 
 def in_turn(names: str, book: PriceBook) -> list[Discount]:
@@ -176,12 +184,12 @@ def in_turn(names: str, book: PriceBook) -> list[Discount]:
     return sorted(found, key=lambda one: (one.share is None) == (order == "shares_first"))
 
 
-def _is_on(discount: Discount) -> pl.Expr:
+def _is_on(discount: Discount, book: PriceBook) -> pl.Expr:
     applies = pl.col("kind").is_in([kind for scope in discount.on for kind in SCOPES[scope]])
     if discount.prices:
         applies &= pl.col("price").is_in(discount.prices)
     if discount.months is not None:
-        applies &= months_since(pl.col("begun_on"), pl.col("month")) < discount.months
+        applies &= periods_since(pl.col("begun_on"), book.conventions) < discount.months
     return applies
 
 
@@ -237,5 +245,5 @@ def _worth(applies: pl.Expr, discount: Discount) -> pl.Expr:
     whole = pl.when(yearly).then(literal(EXACTLY.divide(amount, 12))).otherwise(literal(amount))
     less = pl.min_horizontal(whole, base)
     part = over(times(value, less), pl.when(base > 0).then(base))
-    left = value - pl.when(value == base).then(less).otherwise(part)
+    left = value - pl.when(less == base).then(value).when(value == base).then(less).otherwise(part)
     return pl.when(applies & (base > 0)).then(left).otherwise(value)

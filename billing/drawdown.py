@@ -35,7 +35,7 @@ DRAWN_SCHEMA = pl.Schema(
 )
 """How much of a month's usage a grant covered; `plan` is whose prices rate it."""
 
-_ORDER = ["account", "meter", "day", "subscription", "phase_no", "dimensions", "step"]
+_ORDER = ["account", "meter", "month", "day", "subscription", "phase_no", "dimensions", "step"]
 _USAGE = ["month", "subscription", "phase_no", "meter", "dimensions", "plan"]
 
 
@@ -148,7 +148,11 @@ def _walk(
     waiting = sorted(purses, key=lambda purse: purse.grant.granted_on, reverse=True)
     active: list[_Purse] = []
     text = _USAGE.index("dimensions")
+    before = date.min
     for day, quantity, *key in rows:
+        if day < before:  # the next month bills the days of another subscription, which came before
+            waiting, active = sorted(purses, key=lambda purse: purse.grant.granted_on, reverse=True), []
+        before = day
         while waiting and waiting[-1].grant.granted_on <= day:
             insort(active, waiting.pop(), key=lambda purse: purse.turn)
         if not all(purse.may_be_drawn(day) for purse in active):

@@ -11,14 +11,14 @@ import polars as pl
 
 from billing.drawdown import Open
 from billing.grant import SEEN_SCHEMA, Grant, by_events, by_plans, forgotten
-from billing.lines import CHARGE_SCHEMA, charges
+from billing.lines import CHARGE_SCHEMA, charges, since_of
 from billing.money import EXACT, ZERO, literal, over, times
 from billing.price_book import PriceBook
 from billing.schema import as_table, polars_schema
 from billing.subscription import Subscriptions
 from metering.frame import empty
 from metering.meter import Meter
-from metering.period import Period
+from metering.period import Period, month_of
 
 _USAGE = ["month", "subscription", "phase_no", "meter", "dimensions", "plan"]
 _LINE = ["month", "subscription", "plan", "price", "meter", "dimensions"]
@@ -71,7 +71,8 @@ def give(
     if not book.entitlements:
         return Given((), (), known.seen)
     first, until = periods[0].starts_on, periods[-1].ends_on
-    phases = subscriptions.frame(since=first)
+    since = since_of(periods, book.conventions)
+    phases = subscriptions.frame(since=since)
     made, seen = by_events(_at_home(events, phases), book, known.seen)
     plans = [plan for one in book.entitlements.values() for plan in one.given_by.plans]
     living = phases.filter(pl.col("plan").is_in(plans))["subscription"].unique().sort()
@@ -79,7 +80,7 @@ def give(
     held = {
         grant.grant: grant
         for subscription in dict.fromkeys([*living, *holders])
-        for grant in by_plans(subscriptions.phases[subscription], book, until, first)
+        for grant in by_plans(subscriptions.phases[subscription], book, until, since)
     }
     carried = [_as_it_lives(one, held) for one in known.open]
     fresh = (*made, *(grant for grant in held.values() if grant.granted_on >= first))
@@ -108,12 +109,13 @@ def _at_home(events: pl.DataFrame, phases: pl.DataFrame) -> pl.DataFrame:
 
 
 def later(given: Given, left: Iterable[Open], book: PriceBook, periods: Sequence[Period]) -> Entitled:
-    """Return what the months after these have to know."""
+    """Return what the months after these have to know: usage of a grant's last days may be billed later."""
     end = periods[-1].ends_on
+    since = since_of([month_of(end)], book.conventions)
     kept = [
         one
         for one in left
-        if (one.left is None or one.left > 0) and (one.grant.ends_on is None or one.grant.ends_on > end)
+        if (one.left is None or one.left > 0) and (one.grant.ends_on is None or one.grant.ends_on > since)
     ]
     return Entitled(tuple(kept), forgotten(given.seen, book, end))
 

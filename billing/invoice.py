@@ -41,23 +41,35 @@ def owed(lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def number_lines(lines: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
-    """Give each rounded charge its invoice and line number: the ledger's `invoice_lines`."""
-    rows = lines.sort(*_ORDER, *_TIES).with_columns(
-        invoice=pl.lit("INV-") + pl.col("month").dt.strftime("%Y-%m") + "-" + pl.col("account"),
-        line_no=pl.int_range(1, pl.len() + 1).over("month", "account"),
-        currency=pl.lit(book.currency),
-    )
-    return as_table(rows, "invoice_lines")
+    """Give each rounded charge its invoice and line number: the ledger's `invoice_lines`.
+
+    A bill of a `part` of the month (`billing.progressive`) has its own, such as `INV-2026-01-acme-P1`.
+    """
+    rows = lines.sort(*_ORDER, *_TIES).with_columns(invoice=closing(), currency=pl.lit(book.currency))
+    if "part" in lines.columns:
+        own = pl.concat_str("invoice", pl.lit("-P"), "part")
+        rows = rows.with_columns(invoice=pl.when(pl.col("part") > 0).then(own).otherwise("invoice"))
+        rows = rows.sort("month", "account", "part", maintain_order=True)
+    return as_table(rows.with_columns(line_no=pl.int_range(1, pl.len() + 1).over("invoice")), "invoice_lines")
+
+
+def closing() -> pl.Expr:
+    """Return the number of the invoice that closes the month of an account."""
+    return pl.lit("INV-") + pl.col("month").dt.strftime("%Y-%m") + "-" + pl.col("account")
 
 
 def invoices(lines: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
-    """Add up lines: the ledger's `invoices`. Issued on the day after the month, due by the book's terms."""
-    issued_on = pl.col("month").dt.offset_by("1mo")
+    """Add up lines: the ledger's `invoices`, due by the book's terms.
+
+    They are issued on the day after the month, a bill of a part of it on the last day that it bills.
+    """
+    whole = pl.col("month").dt.offset_by("1mo")
+    is_closing = pl.col("invoice") == closing()
+    issued_on = pl.when(is_closing).then(whole).otherwise(pl.col("until_on").dt.offset_by("-1d"))
     rows = (
         lines.group_by("invoice", "account", "month", "currency", maintain_order=True)
-        .agg(line_count=pl.len(), total=pl.col("amount").sum().cast(POSTED))
-        .with_columns(
-            issued_on=issued_on, due_on=issued_on.dt.offset_by(f"{book.conventions.payment_terms_days}d")
-        )
+        .agg(line_count=pl.len(), total=pl.col("amount").sum().cast(POSTED), until_on=pl.col("ends_on").max())
+        .with_columns(issued_on=issued_on)
+        .with_columns(due_on=pl.col("issued_on").dt.offset_by(f"{book.conventions.payment_terms_days}d"))
     )
     return as_table(rows, "invoices")

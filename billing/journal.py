@@ -54,7 +54,10 @@ def invoice_entries(
     """
     booked = {"entry": pl.col("invoice"), "booked_on": _next_month(), "kind": pl.lit("invoice")}
     owed = invoices.with_columns(
-        **booked, posting_no=pl.lit(0), ledger_account=pl.lit("receivable"), amount="total"
+        **booked | {"booked_on": pl.col("issued_on")},
+        posting_no=pl.lit(0),
+        ledger_account=pl.lit("receivable"),
+        amount="total",
     )
     lines = lines.with_columns(later=is_deferred())
     if sold is not None:

@@ -1,6 +1,7 @@
 """Lines: the charges of a month before and after rounding, and how a book's dated prices meet its months."""
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 
 import polars as pl
 
@@ -9,7 +10,7 @@ from billing.money import EXACT
 from billing.price import Change, Price
 from billing.proration import part_columns
 from metering.frame import empty
-from metering.period import Period
+from metering.period import Period, add_months
 
 CHARGE_SCHEMA = pl.Schema(
     {
@@ -35,6 +36,12 @@ CHARGE_SCHEMA = pl.Schema(
 
 CALENDAR = Conventions()
 """Calendar months that are counted by the day."""
+
+
+def since_of(periods: Sequence[Period], conventions: Conventions) -> date:
+    """Return from when on phases matter to some months: a period may have begun a month before."""
+    first = periods[0].starts_on
+    return first if conventions.periods == "calendar" else add_months(first, -1)
 
 
 def slices(
@@ -152,6 +159,14 @@ def months_since(first: pl.Expr, month: pl.Expr) -> pl.Expr:
     """Return how many calendar months lie between the month of `first` and `month`."""
     years = month.dt.year() - first.dt.year()
     return years * 12 + month.dt.month().cast(pl.Int32) - first.dt.month().cast(pl.Int32)
+
+
+def periods_since(first: pl.Expr, conventions: Conventions) -> pl.Expr:
+    """Return how many billing periods lie between a day and a line: whole months, where they are anchored."""
+    if conventions.periods == "calendar":
+        return months_since(first, pl.col("month"))
+    number = months_since(first, pl.col("starts_on"))
+    return number - (months_after(first, number) > pl.col("starts_on")).cast(pl.Int32)
 
 
 def months_after(anchor: pl.Expr, number: pl.Expr) -> pl.Expr:

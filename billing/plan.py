@@ -1,5 +1,7 @@
 """Plans and add-ons: what a subscription is a subscription to, and what it may have besides."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from billing.price import Key, Money, Price, Record
@@ -16,6 +18,7 @@ class Seats(Record):
 class Plan(Record):
     """What a subscription is a subscription to.
 
+    `progressive` lists amounts of a month's usage at which it is billed at once, and not with the month.
     `limits` are what it serves at most, `maximum` what the lines of a month come to at most: what is above it
     is taken off them. `includes` names plans whose service comes with it: nothing is billed
     for them, and `saasim lint` compares what they cost by themselves. `unlimited` names what it promises
@@ -28,6 +31,7 @@ class Plan(Record):
     seats: Seats = Seats()
     commitment: Commitment | None = None
     maximum: Money | None = None
+    progressive: tuple[Annotated[Money, Field(gt=0)], ...] = ()
     limits: dict[Key, Limit] = {}
     includes: tuple[Key, ...] = ()
     unlimited: tuple[Key, ...] = ()

@@ -190,8 +190,7 @@ class Change(Record):
         given = {name: getattr(self, name) for name in (*rate, "annual", "allowance")}
         named = {name: value for name, value in given.items() if value not in (None, ())}
         if named.keys() & rate.keys():
-            blank: dict[str, Any] = dict.fromkeys(rate) | {"model": "unit", "tiers": ()}
-            return blank | named
+            return {name: field.default for name, field in rate.items()} | named
         return named
 
 

@@ -61,7 +61,8 @@ class PriceBook(Record):
         for name, price in plan.prices.items():
             meter = self.meters.get(price.meter or "", Meter())
             is_monthly = key != CATALOG and price.window == "period" and not meter.each
-            is_flow = price.meter is not None and price.window == "period" and not meter.is_level
+            is_flow = price.meter is not None and price.window == "period"
+            is_flow = is_flow and not (meter.is_level or meter.each)
             prices[name] = price.read_under(conventions.terms(is_monthly=is_monthly, is_flow=is_flow))
         return prices
 
@@ -81,6 +82,11 @@ class PriceBook(Record):
             for price_key, price in plan.prices.items():
                 if price.meter is not None:
                     yield plan_key, price_key, price
+
+    @property
+    def is_progressive(self) -> bool:
+        """Whether a plan bills parts of a month."""
+        return any(plan.progressive for plan in self.plans.values())
 
     def signals(self) -> list[str]:
         """Return the meters that rules go by and that need no price: missed guarantees, passed exams.

@@ -42,7 +42,8 @@ from metering.frame import empty
 from metering.log import Fact
 from metering.meter import Meter
 from metering.period import Period
-from metering.usage import DAY_SCHEMA, EACH, EVENT_SCHEMA, MEASURED_SCHEMA
+from metering.query import EACH
+from metering.usage import DAY_SCHEMA, EVENT_SCHEMA, MEASURED_SCHEMA
 
 _SUBSCRIPTION = "quote"
 _METER = "quantity"
@@ -59,6 +60,7 @@ class Request(Timing):
     meters: dict[str, dict[str, Any]] = Field({})
     discounts: tuple[dict[str, Any], ...] = ()
     conventions: str | dict[str, Any] = ""
+    expect: Decimal | None = None
     quantity: Count | None = None
     currency: str | None = Field(None, pattern="^[A-Z]{3}$")
     seats: int = Field(1, ge=0)
@@ -121,7 +123,14 @@ def quote(
     lines = [_line(row, book, asked) for row in shown]
     exact = sum((Decimal(line["exact"]) for line in lines), Decimal(0))
     amount = sum((Decimal(line["amount"]) for line in lines), Decimal(0))
-    whole = {"exact": _plain(exact), "amount": _plain(amount), "currency": book.currency, "lines": lines}
+    whole: dict[str, Any] = {
+        "exact": _plain(exact),
+        "amount": _plain(amount),
+        "currency": book.currency,
+        "lines": lines,
+    }
+    if asked.expect is not None:
+        whole |= {"expect": _plain(asked.expect), "is_as_expected": amount == asked.expect}
     return whole | _refused(billed.unrated)
 
 
@@ -149,6 +158,10 @@ def described(book: PriceBook, asked: Request, place: str) -> tuple[PriceBook, R
     plans = {_SUBSCRIPTION: plan, **plans}
     update |= {name: {} for name in ("entitlements", "refunds", "agreements", "replaces")}
     update |= {"plans": plans, "add_ons": {**own_add_ons, **add_ons}}
+    keys = {key for one in plans.values() for key in one.prices} | {*update["add_ons"]}
+    update["discounts"] = {
+        key: one for key, one in update["discounts"].items() if keys.issuperset(one.prices)
+    }
     update["meters"] = _implied(plans.values(), book, meters)
     if asked.currency is not None:
         update["currency"] = asked.currency

@@ -22,7 +22,7 @@ from billing.proration import amount_column
 from billing.standing import idle
 from metering.frame import shaped
 from metering.meter import Meter
-from metering.usage import EACH
+from metering.query import EACH
 
 CARRIED_SCHEMA = pl.Schema(
     {
@@ -122,7 +122,8 @@ def _counts(usage: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
 def _plain(price: Price) -> Decimal | None:
     """Return the unit price of a price that is nothing but one."""
     is_bounded = price.minimum is not None or price.maximum is not None
-    is_plain = price.model in {"unit", "percentage"} and price.window == "period" and not is_bounded
+    is_plain = price.model in {"unit", "percentage"} and price.window == "period"
+    is_plain = is_plain and not is_bounded and not price.flat_fee
     return price.unit_price if is_plain and not price.allowance and not price.changes else None
 
 
@@ -225,7 +226,7 @@ def _flow(rows: pl.DataFrame, price: Price, slices: pl.DataFrame, conventions: C
         return _usage_charges(rows, allowance, exact)
     if price.allowance:
         parts = slices.join(rows.select(_MONTH), on=_MONTH, how="semi")
-        is_full = conventions.allowance == "full"
+        is_full = conventions.allowance == "full" or conventions.proration == "none"
         included = allowance.max() if is_full else amount_column(allowance, conventions).sum()
         rows = rows.join(parts.group_by(_MONTH).agg(allowance=included), on=_MONTH)
         allowance = pl.col("allowance")

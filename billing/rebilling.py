@@ -183,7 +183,7 @@ def metered(
     """
     subscriptions = Subscriptions()
     subscriptions.apply(log.facts(), book)
-    lives = spans(subscriptions.frame()).sort("subject", "phase_no")
+    lives = spans(subscriptions.frame(), log.periods, book.conventions).sort("subject", "phase_no")
     if known is not None and known.serves(book.meters, lives):
         return known
     if known is not None and isinstance(log, Selection):

@@ -15,8 +15,11 @@ from typing import NamedTuple
 import duckdb
 import polars as pl
 
-from billing.bill import Billed
+from billing.bill import Billed, Carried, bill
+from billing.invoice import closing
 from billing.money import EXACT
+from billing.price_book import PriceBook
+from billing.progressive import LINE
 from billing.schema import POSTED, as_table, polars_schema
 from metering.event import AccountSignedUp, SubscriptionStarted
 from metering.frame import empty, shaped
@@ -28,17 +31,33 @@ from metering.selection import Selection
 Billing = Callable[[Source, Sequence[Period]], Billed]
 """How to bill some months from the first one of a log, with the invoices of those who owe nothing."""
 
+
+def from_the_first(book: PriceBook, connection: duckdb.DuckDBPyConnection) -> Billing:
+    """Return how one book bills months of a log from the first one on."""
+
+    def billing(log: Source, periods: Sequence[Period]) -> Billed:
+        return bill(periods, log=log, book=book, carried=Carried(), connection=connection, keep_free=True)
+
+    return billing
+
+
 KIND = "adjustment"
 
 _KEY = [
     *("service_month", "account", "subscription", "plan", "price", "stream", "adjusts", "meter"),
-    *("dimensions", "starts_on", "ends_on"),
+    *("dimensions", "from_on", "until_on"),
 ]
 """What two lines about a month have in common where one adjusts the other, whose kind `adjusts` is."""
 
 _AT = ["invoice", "line_no"]
 _LINE_SCHEMA = pl.Schema(
-    {**polars_schema("invoice_lines"), "service_month": pl.Date(), "adjusts": pl.String()}
+    {
+        **polars_schema("invoice_lines"),
+        "service_month": pl.Date(),
+        "adjusts": pl.String(),
+        "from_on": pl.Date(),
+        "until_on": pl.Date(),
+    }
 )
 _DRAWN_SCHEMA = pl.Schema(
     {"grant": pl.String(), "subscription": pl.String(), "month": pl.Date(), "quantity": EXACT}
@@ -150,8 +169,23 @@ def _begun(billed: Billed, first: Period, subjects: list[str]) -> Restated:
 
 
 def _plain(lines: pl.DataFrame) -> pl.DataFrame:
-    """Say of lines that are no adjustments what they are about: their own month."""
-    return shaped(lines.with_columns(service_month="month", adjusts="kind"), _LINE_SCHEMA)
+    """Say of lines that are no adjustments what they are about: their own month and service period.
+
+    The parts of a line (`billing.progressive`) are about its whole period, however it is parted.
+    """
+    parted = (
+        lines.filter(pl.col("invoice") != closing()).select(LINE).unique().with_columns(kind=pl.lit("usage"))
+    )
+    keys = [*LINE, "kind"]
+    whole = lines.join(parted, on=keys, how="semi").group_by(keys)
+    periods = whole.agg(from_on=pl.col("starts_on").min(), until_on=pl.col("ends_on").max())
+    about = lines.join(periods, on=keys, how="left", maintain_order="left").with_columns(
+        pl.coalesce("from_on", "starts_on").alias("from_on"),
+        pl.coalesce("until_on", "ends_on").alias("until_on"),
+        service_month="month",
+        adjusts="kind",
+    )
+    return shaped(about, _LINE_SCHEMA)
 
 
 def _shown(lines: pl.DataFrame) -> pl.DataFrame:
@@ -167,11 +201,11 @@ def _next(state: Restated, one: Round) -> Restated:
     earlier = pl.col("month") < month
     fresh = _plain(one.billed.lines)
     issued = _shown(state.lines.filter(mine, earlier))
-    bill = _comparable(fresh.filter(earlier), issued)
-    before, after = (_used(state.rated, issued), _used(one.billed.rated, bill))
-    moved = _moved(before, after)
-    found = _differences(issued, bill, moved)
-    taken = fresh.filter(pl.col("month") == month).group_by("account").agg(offset=pl.len())
+    due = _comparable(fresh.filter(earlier), issued)
+    moved = _moved(_used(state.rated, issued), _used(one.billed.rated, due))
+    found = _differences(issued, due, moved)
+    own = fresh.filter(pl.col("month") == month, pl.col("invoice") == closing())
+    taken = own.group_by("account").agg(offset=pl.len())
     found = _numbered(found, taken, one.since)
     kept = state.lines.filter(~mine | earlier)
     later = fresh.filter(~earlier)
@@ -190,11 +224,12 @@ def _next(state: Restated, one: Round) -> Restated:
     )  # fmt: skip
 
 
-def _comparable(bill: pl.DataFrame, issued: pl.DataFrame) -> pl.DataFrame:
+def _comparable(due: pl.DataFrame, issued: pl.DataFrame) -> pl.DataFrame:
     """Keep what a bill has of months that owe something or of which something has been shown."""
-    shown = issued.select("service_month", "account").unique()
-    owed = bill.filter(pl.col("amount") != 0).select("service_month", "account").unique()
-    return bill.join(pl.concat([shown, owed]).unique(), on=["service_month", "account"], how="semi")
+    of_what = ["service_month", "account"]
+    owed = due.filter(pl.col("amount") != 0).select(of_what)
+    invoices = issued.select(pl.col("month").alias("service_month"), "account")
+    return due.join(pl.concat([issued.select(of_what), invoices, owed]).unique(), on=of_what, how="semi")
 
 
 def _used(rated: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
@@ -213,14 +248,14 @@ def _moved(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
     ).filter(pl.col("quantity") != 0)
 
 
-def _differences(issued: pl.DataFrame, bill: pl.DataFrame, moved: pl.DataFrame) -> pl.DataFrame:
+def _differences(issued: pl.DataFrame, due: pl.DataFrame, moved: pl.DataFrame) -> pl.DataFrame:
     """Compare what was issued about earlier months with their bill now, key by key."""
     sums = [
         pl.col("quantity", "allowance", "amount").sum(),
         pl.col("phase_no").max(),
         pl.col("currency").first(),
     ]
-    before, after = (lines.group_by(_KEY).agg(sums) for lines in (issued, bill))
+    before, after = (lines.group_by(_KEY).agg(sums) for lines in (issued, due))
     both = after.join(before, on=_KEY, how="full", coalesce=True, suffix="_before")
     touched = moved.select(_KEY).unique().with_columns(touched=pl.lit(value=True))
     both = both.join(touched, on=_KEY, how="left").with_columns(
@@ -250,6 +285,8 @@ def _numbered(found: pl.DataFrame, taken: pl.DataFrame, period: Period) -> pl.Da
             line_no=number + pl.col("offset").fill_null(0),
             month=pl.lit(period.starts_on),
             kind=pl.lit(KIND),
+            starts_on="from_on",
+            ends_on="until_on",
             exact=pl.col("amount").cast(EXACT),
             amount=pl.col("amount").cast(POSTED),
         )

@@ -111,31 +111,46 @@ def share_parts(parts: Sequence[Part], phases: pl.DataFrame) -> Shared:
     """
     payouts, taken = [empty(polars_schema("payouts"))], [empty(TAKEN_SCHEMA)]
     for key in dict.fromkeys(key for part in parts for key in part.book.agreements):
-        for side, worked in workings(parts, phases, agreement=key):
-            book = parts[side].book
-            payouts.append(_payouts(worked.earned, book.agreements[key], book))
-            if book.agreements[key].revenue == "net":
-                taken.append(_taken(worked.eligible, payouts[-1], book))
+        for part, worked in workings(parts, phases, agreement=key):
+            payouts.append(_payouts(worked.earned, part.book.agreements[key], part.book))
+            if part.book.agreements[key].revenue == "net":
+                taken.append(_taken(worked.eligible, payouts[-1], part.book))
     return Shared(pl.concat(payouts).sort("month", "payout"), pl.concat(taken))
 
 
 def workings(
     parts: Sequence[Part], phases: pl.DataFrame, *, agreement: str
-) -> Iterator[tuple[int, Workings]]:
-    """Yield how what is paid under one agreement comes about, for each part (by its number) that has any."""
-    lines = pl.concat(part.lines.with_columns(side=pl.lit(side)) for side, part in enumerate(parts))
-    eligible = {
-        side: _eligible(lines, part.agreed, rule, agreement).filter(pl.col("side") == side)
-        for side, part in enumerate(parts)
-        if (rule := part.book.agreements.get(agreement)) is not None
-    }
-    together = pl.concat(eligible.values())
-    for side, own in eligible.items():
+) -> Iterator[tuple[Part, Workings]]:
+    """Yield how what is paid under one agreement comes about, for each part that has any."""
+    alike = _alike(parts, agreement)
+    lines = pl.concat(part.lines.with_columns(side=pl.lit(side)) for side, part in enumerate(alike))
+    eligible = [
+        _eligible(lines, part.agreed, part.book.agreements[agreement], agreement).filter(side=side)
+        for side, part in enumerate(alike)
+    ]
+    for side, (own, part) in enumerate(zip(eligible, alike, strict=True)):
         if len(own):
-            book = parts[side].book
-            rule = book.agreements[agreement]
-            shares = _shares(together, rule, agreement).filter(pl.col("side") == side)
-            yield side, Workings(own, _earned(shares, rule, book, phases))
+            rule = part.book.agreements[agreement]
+            shares = _shares(pl.concat(eligible), rule, agreement).filter(side=side)
+            yield part, Workings(own, _earned(shares, rule, part.book, phases))
+
+
+def _alike(parts: Sequence[Part], key: str) -> list[Part]:
+    """Return the parts whose books have an agreement, those that share alike as one."""
+    found = list[Part]()
+    for part in parts:
+        if key not in part.book.agreements:
+            continue
+        if found and _terms(found[-1].book, key) == _terms(part.book, key):
+            found[-1] = part._replace(lines=pl.concat([found[-1].lines, part.lines]))
+        else:
+            found.append(part)
+    return found
+
+
+def _terms(book: PriceBook, key: str) -> tuple[Agreement, str]:
+    """Return what decides of a payout: the agreement, and how it is rounded."""
+    return book.agreements[key], book.conventions.rounding
 
 
 _ELIGIBLE = ("month", "account", "partner", "first_month", "invoice", "line_no", "stream", "amount", "side")

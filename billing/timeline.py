@@ -28,10 +28,12 @@ from metering.event import (
     SubscriptionCancelled,
     SubscriptionStarted,
 )
+from metering.frame import shaped
 from metering.meter import Meter
 from metering.period import YEAR_MAX, YEAR_MIN, Period, months
 from metering.told import Told, Use
 from metering.usage import MEASURED_SCHEMA, measure
+from metering.weighted import SLICE_SCHEMA
 
 
 def _utc(at: datetime) -> datetime:
@@ -249,13 +251,10 @@ def measured_events(
     ]
     if not uses:
         return pl.DataFrame(schema=MEASURED_SCHEMA)
-    period = ("period_starts_at", "period_ends_at")
-    lives = parts.select(
-        "phase_no", "month", *period, subject="subscription", starts_at="from_at", ends_at="until_at"
-    )
+    lives = parts.with_columns(subject="subscription", starts_at="from_at", ends_at="until_at")
     first, last = min(use.occurred_at for use in uses), periods[-1].ends_at - timedelta(microseconds=1)
     count = (last.year - first.year) * 12 + last.month - first.month + 1
     named = {key: meters[key] for key in events}
     with duckdb.connect() as connection:
         log = Told(uses, list(months(first.date(), count)), connection)
-        return measure(connection, log, meters=named, spans=lives, periods=periods)
+        return measure(connection, log, meters=named, spans=shaped(lives, SLICE_SCHEMA), periods=periods)

@@ -142,7 +142,7 @@ def handover(
     begun = _begun(living.values())
     found = dict[str, Switch]()
     for subscription, life in living.items():
-        switch = _switch(transition, life, begun[life[0].account], start)
+        switch = _switch(transition, after, life, begun=begun[life[0].account], start=start)
         if switch is not None:
             found[subscription] = switch
     return Handover(transition.before, after, found, new)
@@ -185,7 +185,9 @@ def _begun(lives: Iterable[Sequence[Phase]]) -> dict[str, date]:
     return begun
 
 
-def _switch(transition: Transition, life: Sequence[Phase], begun: date, start: date) -> Switch | None:
+def _switch(
+    transition: Transition, after: PriceBook, life: Sequence[Phase], *, begun: date, start: date
+) -> Switch | None:
     policy, account = transition.policy, life[0].account
     if policy == "now" or (policy == "cohort" and account in transition.cohort):
         return Switch(start, start)
@@ -195,7 +197,7 @@ def _switch(transition: Transition, life: Sequence[Phase], begun: date, start: d
         share = 0 if begun >= start else share_of(account, transition.phase_months)
         day = add_months(start, share)
         return Switch(day, day)
-    days = [_as_comer(life, start)]
+    days = [_as_comer(life, start, transition.before, after)]
     if policy == "renewal":
         days += _renewals(life, start, by_month=transition.before.conventions.periods == "calendar")
     known = [day for day in days if day is not None]
@@ -204,19 +206,41 @@ def _switch(transition: Transition, life: Sequence[Phase], begun: date, start: d
     return Switch(min(day.month_on for day in known), min(day.year_on for day in known))
 
 
-def _as_comer(life: Sequence[Phase], start: date) -> Switch | None:
+def _as_comer(life: Sequence[Phase], start: date, before: PriceBook, after: PriceBook) -> Switch | None:
     """Return the day on which a subscription first comes to a plan, from `start` on.
 
-    One that leaves a plan and comes back to it within a month is billed by the new book from the next month
-    on: what it uses of one plan in one month is one pool.
+    What it uses of one plan in one month is one pool: one that leaves a plan and comes back to it within a
+    month, or buys the plan to which its usage stepped, has its months billed by the new book from the next
+    month on.
     """
     for phase, since_on in with_plan_since(life):
         if since_on >= start:
             month = month_of(since_on)
-            earlier = [one for one in life if one.starts_at < phase.starts_at and one.plan == phase.plan]
-            split = any(one.ends_on is not None and one.ends_on > month.starts_on for one in earlier)
-            return Switch(month.ends_on if split else since_on, since_on)
+            mixed = [one for one in life if one.starts_on < month.ends_on and _lives(one, month.starts_on)]
+            old = [_steps(one.plan, before) for one in mixed if one.starts_at < phase.starts_at]
+            new = [
+                _steps(after.replaces.get(one.plan, one.plan), after)
+                for one in mixed
+                if one.starts_at >= phase.starts_at
+            ]
+            is_one_pool = set().union(*old) & set().union(*new)
+            return Switch(month.ends_on if is_one_pool else since_on, since_on)
     return None
+
+
+def _lives(phase: Phase, day: date) -> bool:
+    return phase.ends_on is None or phase.ends_on > day
+
+
+def _steps(plan: str, book: PriceBook) -> set[str]:
+    """Return the plans by which usage on a plan may be rated: its own, and those to which limits step."""
+    found, open_ended = {plan}, [plan]
+    while open_ended:
+        limits = book.plans[open_ended.pop()].limits.values()
+        fresh = {limit.then for limit in limits if limit.then is not None} - found
+        found |= fresh
+        open_ended += sorted(fresh)
+    return found
 
 
 def _renewals(life: Sequence[Phase], start: date, *, by_month: bool) -> list[Switch]:

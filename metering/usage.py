@@ -10,11 +10,11 @@ import duckdb
 import polars as pl
 
 from metering import correction
-from metering.event import EVENTS
 from metering.frame import empty, shaped
 from metering.known import Known, Source
 from metering.meter import USAGE, Meter
 from metering.period import Period, add_months
+from metering.query import adds_up, aggregate, dimensions, path, sources, text
 from metering.weighted import SLICE_SCHEMA, weigh, weighted
 
 SPAN_SCHEMA = pl.Schema(
@@ -57,9 +57,6 @@ DAY_SCHEMA = pl.Schema(
 
 EVENT_SCHEMA = pl.Schema({**DAY_SCHEMA, "position": pl.Int64()})
 """What `single_events` returns, in no order: a row for each event that a meter counts."""
-
-EACH = "event"
-"""The dimension that tells the events of a meter with `each` apart: `<source>/<id>`."""
 
 _WHERE = ["subject", "month", "segment"]
 
@@ -121,20 +118,17 @@ def _measure_periods(
     _register(connection, log, meters, reading)
     connection.register("cuts", _cuts(slices))
     query = f"""
-        select e.subject, e.meter, {_dimensions(meters)} as dimensions, c.phase_no,
+        select e.subject, e.meter, {dimensions(meters)} as dimensions, c.phase_no,
             coalesce(c.month, date_trunc('month', e.occurred_at)::date) as month,
-            ({_aggregate(meters, log)})::decimal(38, 12) as quantity, count(*) as events
-        from ({_sources(log, meters, reading, has_usage=True)}) e {_ASOF}
-        where {_adds_up(meters)}
+            ({aggregate(meters, log)})::decimal(38, 12) as quantity, count(*) as events
+        from ({sources(log, meters, reading, has_usage=True)}) e {_ASOF}
+        where {adds_up(meters)}
         group by 1, 2, 3, 4, 5
     """
     found: pl.DataFrame = connection.sql(query).pl()
     connection.unregister("facts")
     connection.unregister("cuts")
-    here = found.filter(
-        pl.col("month").is_between(periods[0].starts_on.replace(day=1), periods[-1].starts_on)
-    )
-    return shaped(here, MEASURED_SCHEMA)
+    return shaped(found.filter(_billed_in(periods)), MEASURED_SCHEMA)
 
 
 def _cuts(slices: pl.DataFrame) -> pl.DataFrame:
@@ -156,23 +150,20 @@ def _measure_levels(
     periods: Sequence[Period],
 ) -> pl.DataFrame:
     """Measure levels that last, from all that has happened to them."""
-    reading = [one for one in log.periods if one.starts_on <= periods[-1].starts_on]
+    reading = [one for one in log.periods if one.starts_on < periods[-1].ends_on]
     _register(connection, log, meters, reading)
     operations = {key: meter.operation for key, meter in meters.items() if meter.operation}
     values = " ".join(
-        f"when {_text(key)} then json_extract_string(nullif(e.dimensions, ''), {_path(name)})"
+        f"when {text(key)} then json_extract_string(nullif(e.dimensions, ''), {path(name)})"
         for key, name in operations.items()
     )
     has_usage = any(meter.event == USAGE for meter in meters.values())
     events = f"""
-        select e.subject, e.meter, {_dimensions(meters)} as text, e.item, e.occurred_at, e.position,
+        select e.subject, e.meter, {dimensions(meters)} as text, e.item, e.occurred_at, e.position,
             e.quantity, {f"case e.meter {values} end" if values else "null::varchar"} as operation
-        from ({_sources(log, meters, reading, has_usage=has_usage)}) e
+        from ({sources(log, meters, reading, has_usage=has_usage)}) e
     """
-    here = slices.filter(
-        pl.col("month").is_between(periods[0].starts_on.replace(day=1), periods[-1].starts_on)
-    )
-    found = weigh(connection, events, meters=meters, slices=here)
+    found = weigh(connection, events, meters=meters, slices=slices.filter(_billed_in(periods)))
     connection.unregister("facts")
     return shaped(found, MEASURED_SCHEMA)
 
@@ -189,12 +180,6 @@ def _month_slices(spans: pl.DataFrame, periods: Sequence[Period]) -> pl.DataFram
         starts_at=pl.max_horizontal("starts_at", "period_starts_at"), ends_at=until
     )
     return shaped(cut.filter(pl.col("starts_at") < pl.col("ends_at")), SLICE_SCHEMA)
-
-
-def _adds_up(meters: Mapping[str, Meter]) -> str:
-    """Return SQL for whether the event's meter adds up, and is not weighted by time."""
-    keys = ", ".join(map(_text, weighted(meters)))
-    return f"e.meter not in ({keys})" if keys else "true"
 
 
 def measure_days(
@@ -219,11 +204,10 @@ def measure_days(
         reading = _reading(log, periods)
         connection.register("cuts", _cuts(slices))
     query = f"""
-        select e.subject, e.meter, {_dimensions(meters)} as dimensions, e.occurred_at::date as day{own},
-            ({_aggregate(meters, log)})::decimal(38, 12) as quantity
-        from ({{sources}}) e {join}
-        where exists (from wanted w where w.subject = e.subject and w.meter = e.meter)
-        group by all
+        select e.subject, e.meter, {dimensions(meters)} as dimensions, e.occurred_at::date as day{own},
+            ({aggregate(meters, log)})::decimal(38, 12) as quantity
+        from ({{sources}}) e {join} semi join wanted w on w.subject = e.subject and w.meter = e.meter
+        group by 1, 2, 3, 4{", 5, 6" if own else ""}
     """
     found = _of_some(connection, log, query, meters=meters, wanted=wanted, periods=reading)
     if slices is None:
@@ -239,7 +223,7 @@ _ASOF = "asof left join cuts c on c.subject = e.subject and e.occurred_at >= c.b
 def _reading(log: Source, periods: Sequence[Period]) -> list[Period]:
     """Return the months that hold billing periods of some months: those of the first began a month before."""
     before = add_months(periods[0].starts_on.replace(day=1), -1)
-    return [one for one in log.periods if before <= one.starts_on <= periods[-1].starts_on]
+    return [one for one in log.periods if before <= one.starts_on < periods[-1].ends_on]
 
 
 def _billed_in(periods: Sequence[Period]) -> pl.Expr:
@@ -256,14 +240,14 @@ def single_events(
     """Return each event that these meters count, with what it counts (`EVENT_SCHEMA`)."""
     if not meters:
         return empty(EVENT_SCHEMA)
-    counts = [_text(key) for key, meter in meters.items() if meter.aggregation == "count"]
+    counts = [text(key) for key, meter in meters.items() if meter.aggregation == "count"]
     quantity = (
         f"case when e.meter in ({', '.join(counts)}) then e.counted else e.quantity end"
         if counts
         else "e.quantity"
     )
     query = f"""
-        select e.subject, e.meter, {_dimensions(meters)} as dimensions, e.occurred_at::date as day,
+        select e.subject, e.meter, {dimensions(meters)} as dimensions, e.occurred_at::date as day,
             ({quantity})::decimal(38, 12) as quantity, e.position
         from ({{sources}}) e semi join wanted w on w.meter = e.meter
     """
@@ -286,8 +270,9 @@ def _of_some(
     named = {key: meters[key] for key in wanted["meter"].unique().sort() if key in meters}
     _register(connection, log, named, periods)
     connection.register("wanted", wanted)
-    sources = _sources(log, named, periods, has_usage=any(meter.event == USAGE for meter in named.values()))
-    found: pl.DataFrame = connection.sql(query.replace("{sources}", sources)).pl()
+    has_usage = any(meter.event == USAGE for meter in named.values())
+    told = sources(log, named, periods, has_usage=has_usage)
+    found: pl.DataFrame = connection.sql(query.replace("{sources}", told)).pl()
     connection.unregister("facts")
     connection.unregister("wanted")
     return found
@@ -370,96 +355,10 @@ def _query(log: Source, meters: Mapping[str, Meter], periods: Sequence[Period], 
         segment = "coalesce(len(list_filter(m.bound, lambda b: b <= e.occurred_at)), 0)"
         join = "left join mixed m on m.subject = e.subject and m.month = date_trunc('month', e.occurred_at)"
     return f"""
-        select e.subject, e.meter, {_dimensions(meters)} as dimensions,
+        select e.subject, e.meter, {dimensions(meters)} as dimensions,
             date_trunc('month', e.occurred_at)::date as month, {segment} as segment,
-            ({_aggregate(meters, log)})::decimal(38, 12) as quantity, count(*) as events
-        from ({_sources(log, meters, periods, has_usage=True)}) e {join}
-        where {_adds_up(meters)}
+            ({aggregate(meters, log)})::decimal(38, 12) as quantity, count(*) as events
+        from ({sources(log, meters, periods, has_usage=True)}) e {join}
+        where {adds_up(meters)}
         group by 1, 2, 3, 4, 5
     """
-
-
-def _sources(log: Source, meters: Mapping[str, Meter], periods: Sequence[Period], *, has_usage: bool) -> str:
-    """Return SQL for every event that could count, from usage and from business facts."""
-    sources = [_facts_query(key, meter) for key, meter in meters.items() if meter.event != USAGE]
-    if has_usage:
-        # A name is read only where it is asked for: names are most of the bytes of a log.
-        is_named = any(meter.each and meter.event == USAGE for meter in meters.values())
-        columns = "subject, meter, occurred_at, quantity, dimensions, position"
-        own = f"{_unique_of(meters)} as item, {_NAME if is_named else 'null'} as event"
-        usage = log.usage_source(periods)
-        if log.has_corrections:
-            sources.insert(0, f"select {columns}, {own}, quantity as counted from {correction.differences()}")
-            usage = correction.corrected(usage)
-        sources.insert(0, f"select {columns}, {own}, 1 as counted from {usage}")
-    return " union all ".join(sources)
-
-
-def _facts_query(key: str, meter: Meter) -> str:
-    """Read the business facts that a meter counts as if they were usage."""
-    subject = "subject"
-    if "subscription" in EVENTS[meter.event]._fields:
-        subject = "coalesce(nullif(json_extract_string(data, '$.subscription'), ''), subject)"
-    quantity = f"json_extract_string(data, '$.{meter.quantity}')" if meter.quantity else "1"
-    item = f"json_extract_string(data, '$.{meter.of}')" if meter.of else "null"
-    name = _NAME if meter.each else "null"
-    return f"""
-        select {subject} as subject, {_text(key)} as meter, occurred_at,
-            {quantity}::decimal(38, 12) as quantity, data as dimensions, position, {item} as item,
-            {name} as event, 1 as counted
-        from facts where type = {_text(meter.event)}
-    """
-
-
-def _dimensions(meters: Mapping[str, Meter]) -> str:
-    """Return SQL for the canonical JSON of the dimensions that the event's meter keeps apart."""
-    cases = []
-    for key, meter in meters.items():
-        values = {
-            name: f"coalesce(json_extract_string(nullif(e.dimensions, ''), {_path(name)}), '')"
-            for name in meter.dimensions
-        }
-        if meter.each:
-            values[EACH] = "e.event"
-        if values:
-            parts = ", ".join(f"{_text(name)}, {values[name]}" for name in sorted(values))
-            cases.append(f"when {_text(key)} then json_object({parts})::varchar")
-    return f"case e.meter {' '.join(cases)} else '' end" if cases else "''"
-
-
-def _aggregate(meters: Mapping[str, Meter], log: Source) -> str:
-    aggregates = {
-        "count": "sum(e.counted)" if log.has_corrections else "count(*)",
-        "max": "max(e.quantity)",
-        "latest": "arg_max(e.quantity, (e.occurred_at, e.position))",
-        "unique_count": "count(distinct e.item)",
-    }
-    cases = []
-    for aggregation, text in aggregates.items():
-        keys = ", ".join(_text(key) for key, meter in meters.items() if meter.aggregation == aggregation)
-        if keys:
-            cases.append(f"when e.meter in ({keys}) then {text}")
-    return f"case {' '.join(cases)} else sum(e.quantity) end" if cases else "sum(e.quantity)"
-
-
-_NAME = "source || '/' || id"
-
-
-def _unique_of(meters: Mapping[str, Meter]) -> str:
-    cases = " ".join(
-        f"when {_text(key)} then json_extract_string(nullif(dimensions, ''), {_path(meter.of)})"
-        for key, meter in meters.items()
-        if meter.of and meter.event == USAGE
-    )
-    return f"case meter {cases} end" if cases else "null"
-
-
-def _path(name: str) -> str:
-    """Quote the JSON path of a key, whatever letters it has."""
-    key = name.replace('"', '\\"')
-    return _text(f'$."{key}"')
-
-
-def _text(value: str) -> str:
-    """Quote a SQL string literal."""
-    return "'" + value.replace("'", "''") + "'"

@@ -157,18 +157,52 @@ def import_(
     return import_files(files, mapped, out=out, accounts=accounts or (), strict=strict, as_json=as_json)
 
 
-@app.command(epilog=_example("saasim replay dbgpt --prices my-prices.toml --out runs/what-if"))
+@app.command(
+    epilog=_example(
+        "saasim replay dbgpt --prices my-prices.toml --out runs/what-if",
+        "saasim replay dbgpt --prices flat.toml --prices tiers.toml --out runs/what-if",
+        "saasim replay dbgpt --prices b.toml --policy renewal --from 2026-07 --out runs/renewals",
+        "saasim replay dbgpt --prices b.toml --policy phased --from 2026-07 --phase-months 6 --out runs/b",
+        """saasim replay dbgpt --prices b.toml --policy cohort --from 2026-07 --out runs/smb \\
+      --cohort "select account from accounts where segment = 'smb'\"""",
+    )
+)
 def replay(
     *,
-    name: Run,
-    prices: Annotated[Path, typer.Option(metavar="FILE", help="The price book to bill with.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the new run goes.")],
+    name: Annotated[str, typer.Argument(metavar="LOG", help="A run, or a log that was imported.")],
+    prices: Annotated[
+        list[Path], typer.Option(metavar="FILE", help="A price book to bill with; repeat for several.")
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where the new run goes; of several, DIR-BOOK each.")
+    ],
+    policy: Annotated[
+        str,
+        typer.Option(metavar="WHO", help="Who gets the new book when: now, new, renewal, phased, cohort."),
+    ] = "",
+    from_month: Annotated[
+        str, typer.Option("--from", metavar="MONTH", help="The month of the change, if not the log's first.")
+    ] = "",
+    phase_months: Annotated[
+        int | None, typer.Option(metavar="N", min=1, max=120, help="Over how many months it is phased.")
+    ] = None,
+    cohort: Annotated[
+        str, typer.Option(metavar="SQL", help="The accounts of the cohort, asked of the run's ledger.")
+    ] = "",
+    base: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The book before the change, if not the run's own.")
+    ] = None,
     as_json: Json = False,
 ) -> int:
-    """Bill the recorded log of a run under another price book. Only prices change: nobody reacts."""
-    from simulator.commands.replay import replay
+    """Bill a recorded log under other price books, each a new run. Only prices change: nobody reacts.
 
-    return replay(name, prices=prices, out=out, as_json=as_json)
+    With a policy the book before goes on to hold until each customer comes to the new one.
+    """
+    from simulator.commands.replay import replay
+    from simulator.replay import Change
+
+    change = Change(policy, from_month, phase_months, cohort, base)
+    return replay(name, prices=prices, out=out, change=change, as_json=as_json)
 
 
 @app.command(
@@ -290,6 +324,35 @@ def solve(
 
     asked = Asked(free, target, maximize, minimize, subject_to or (), guards, tick, out, as_json)
     return solve_prices(name, prices=prices, asked=asked)
+
+
+@app.command(
+    epilog=_example(
+        "saasim explain dbgpt INV-2026-03-smb-2512-0005/2",
+        "saasim explain dbgpt mrr 2026-05 --by segment=smb",
+    )
+)
+def explain(
+    *,
+    name: Run,
+    thing: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="THING",
+            help="An invoice, line, payout, entry or posting; a metric or account and a month.",
+        ),
+    ],
+    by: Annotated[
+        str, typer.Option(metavar="PART", help="Of a metric, a part: segment=smb, plan=pro, ...")
+    ] = "",
+    depth: Annotated[int | None, typer.Option(metavar="N", min=0, help="How many levels to show.")] = None,
+    top: Annotated[int, typer.Option(metavar="N", min=1, help="Of many parts, show the N largest.")] = 5,
+    as_json: Json = False,
+) -> int:
+    """Walk a number back: formula, entries, lines, their arithmetic, usage, events, and the price."""
+    from simulator.commands.explain import explain_thing
+
+    return explain_thing(name, thing, by=by, depth=depth, largest=top, as_json=as_json)
 
 
 @app.command(

@@ -1,9 +1,9 @@
 """Imported logs: somebody's usage as a log of its own, published whole or not at all.
 
-    manifest.json           what it is, what was read, what became of every row, and the hash of every file
-    map.toml                what the columns meant
-    log/                    the facts and the usage, as in a run
-    quarantine/             rows.parquet: every row that could not be used; sample.csv: some of each kind
+manifest.json           what it is, what was read, what became of every row, and the hash of every file
+map.toml                what the columns meant
+log/                    the facts and the usage, as in a run
+quarantine/             rows.parquet: every row that could not be used; sample.csv: some of each kind
 """
 
 import shutil
@@ -16,7 +16,8 @@ import polars as pl
 from metering.document import Problem, Problems
 from metering.intake.intake import Intake, take
 from metering.intake.mapping import load
-from metering.intake.stage import MEMORY, REASONS
+from metering.intake.quarantine import REASONS
+from metering.intake.stage import MEMORY
 from metering.log import Log
 from simulator import manifest
 from simulator.publication import Publication

@@ -190,16 +190,25 @@ ONCE = Invariant(
 
 ADJUSTED = Invariant(
     """
-    with about as (
-        select account, subscription, plan, price, stream, meter, dimensions, starts_on, ends_on,
+    with whole as (
+        select *, case when is_parted then min(starts_on) over g else starts_on end as from_on,
+            case when is_parted then max(ends_on) over g else ends_on end as until_on
+        from (
+            select *, bool_or(invoice <> 'INV-' || strftime(month, '%Y-%m') || '-' || account) over g
+                as is_parted
+            from invoice_lines
+            window g as (partition by month, subscription, plan, price, dimensions, kind)
+        ) window g as (partition by month, subscription, plan, price, dimensions, kind)
+    ), about as (
+        select account, subscription, plan, price, stream, meter, dimensions, l.from_on, l.until_on,
             l.month, coalesce(a.service_month, l.month) as service_month,
             coalesce(a.adjusts, l.kind) as adjusts, l.quantity, l.amount, a.quantity_before, a.quantity_after,
             a.amount_before, a.amount_after
-        from invoice_lines l left join adjustments a on a.invoice = l.invoice and a.line_no = l.line_no
+        from whole l left join adjustments a on a.invoice = l.invoice and a.line_no = l.line_no
     ), sums as (
         select a.*, sum(b.quantity) as quantity_so_far, sum(b.amount) as amount_so_far
         from about a join about b using (account, subscription, plan, price, stream, meter, dimensions,
-            starts_on, ends_on, service_month, adjusts)
+            from_on, until_on, service_month, adjusts)
         where a.amount_after is not null and b.month <= a.month group by all
     )
     select * from sums where amount_after <> amount_so_far or amount_after - amount_before <> amount

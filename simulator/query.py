@@ -58,6 +58,23 @@ def connect(run: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def locked(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Lock a connection that is open already: no files, no network, no extensions, and no way back."""
+    for name in ("python_enable_replacements", "enable_external_access", "allow_community_extensions"):
+        connection.execute(f"set {name} = false")
+    connection.execute("set lock_configuration = true")
+    return connection
+
+
+def table(connection: duckdb.DuckDBPyConnection, text: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Return the columns and rows of one question. Raises duckdb.Error for what is none, or is several."""
+    statements = connection.extract_statements(text)
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise duckdb.InvalidInputException("give one select statement")
+    cursor = connection.execute(statements[0])
+    return [name for name, *_ in cursor.description or []], cursor.fetchall()
+
+
 def answers(connection: duckdb.DuckDBPyConnection, text: str, limit: int | None) -> Iterator[dict[str, Any]]:
     """Run every statement of `text` and yield its columns, its rows in chunks, and its end."""
     statements = connection.extract_statements(text)

@@ -1,6 +1,6 @@
 """A run: agents live, the month is billed, agents hear their invoices; then all is closed and published.
 
-`live` is the loop; `simulate` puts it, `follow` a plan, and `replay` a replay, into a directory of its own:
+`live` is the loop; `simulate` puts it, `follow` a plan, and `simulator.replay` a replay, into a directory:
 
     manifest.json                  what it is, what made it, and the hash of every file
     scenario.toml  prices.toml     the exact inputs; plan.toml is the plan of the company, if it has one
@@ -9,7 +9,6 @@
 """
 
 import gc
-import shutil
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -26,7 +25,6 @@ from billing.money import minor_units
 from billing.price import CATALOG
 from billing.price_book import PriceBook
 from billing.rebilling import rebill as bill_again
-from metering.document import Problem, Problems, problem
 from metering.log import Log
 from metering.period import Period
 from simulator import manifest
@@ -175,7 +173,7 @@ def simulate(
             "seed": scenario.seed,
             "set": dict(overrides),
         }
-        return _finish(publication, contents, book=book, log=log, ledger=ledger)
+        return finish(publication, contents, book=book, log=log, ledger=ledger)
 
 
 def follow(loaded: plan_file.Loaded, out: Path, *, overrides: Mapping[str, str]) -> Finished:
@@ -197,45 +195,16 @@ def follow(loaded: plan_file.Loaded, out: Path, *, overrides: Mapping[str, str])
             "plan": {"name": plan.name, "sha256": manifest.digest(made / PLAN)},
             "set": dict(overrides),
         }
-        return _finish(publication, contents, book=company.book, log=log, ledger=ledger)
+        return finish(publication, contents, book=company.book, log=log, ledger=ledger)
 
 
-def replay(run: Path, prices: Path, out: Path) -> Finished:
-    """Bill a run's recorded log under another price book, and publish it as `out`.
-
-    Raises Problems for a log that is damaged or names what the book does not have.
-    """
-    book = price_book.load(prices)
-    source = Log.open(run / LOG)
-    if flaws := source.flaws():
-        raise Problems(
-            Problem(f"{run}/{LOG}", f"{month}: {message}", "run it again") for month, message in flaws
-        )
-    if not source.blocks:
-        raise problem(f"{run}/{LOG}", "is empty", "run it again")
-    if out.resolve() == run.resolve():
-        raise problem(f"--out {out}", "is the run that is replayed", "choose another place")
-    with Publication(out) as publication:
-        made = publication.partial
-        publication.write(PRICES, price_book.text(prices))
-        contents: dict[str, Any] = {"replay_of": source.head}
-        for name in (SCENARIO, PLAN):
-            if (run / name).exists():
-                publication.write(name, (run / name).read_bytes())
-        if (run / manifest.NAME).exists():
-            before = manifest.read(run)
-            kept = ("scenario", "plan", "seed", "set")
-            contents |= {name: before[name] for name in kept if name in before}
-        shutil.copytree(source.directory, made / LOG)
-        log, ledger = Log.open(made / LOG), Ledger.create(made / LEDGER)
-        bill_again(log, ledger, book=book)
-        return _finish(publication, contents, book=book, log=log, ledger=ledger)
-
-
-def _finish(
+def finish(
     publication: Publication, contents: dict[str, Any], *, book: PriceBook, log: Log, ledger: Ledger
 ) -> Finished:
-    """Check everything, write the manifest, and publish. Raises AssertionError where a check fails."""
+    """Check everything, write the manifest, and publish. Raises AssertionError where a check fails.
+
+    What `contents` says of the run goes before what is true of most.
+    """
     made = publication.partial
     verdicts = list(verify(Evidence(made, log, book, ledger.connection)))
     for verdict in verdicts:

@@ -109,6 +109,7 @@ SWITCHES: dict[str, tuple[str, ...]] = {
     "tier_edge": ("inclusive", "exclusive"),
     "first_flat": ("above_zero", "at_zero"),
     "minimum_due": ("above_zero", "at_zero"),
+    "minimum_part": ("whole", "part"),
     "discounts": ("listed", "shares_first", "amounts_first"),
     "discount_place": ("line", "invoice"),
     "minimum": ("before_discounts", "after_discounts"),
@@ -116,6 +117,26 @@ SWITCHES: dict[str, tuple[str, ...]] = {
     "drawdown": ("expiry", "priority", "granted"),
 }
 """The conventions about money that a biller chooses, with what each may be."""
+
+TIMES: dict[str, list[Any]] = {
+    "proration": ["day", "day", "none"],
+    "ends": ["half_open", "both"],
+    "cancel_day": ["free", "billed"],
+    "divisor": ["period", "fixed_30", "thirty_360", "nominal"],
+    "ratio_places": [2, 9],
+    "ratio_rounding": ["half_up", "half_even", "up", "down"],
+    "recurring": ["arrears", "advance"],
+    "cancellation": ["kept", "credited"],
+}
+"""The conventions about time in calendar months and days, with what each may be."""
+
+
+def timing(rng: random.Random, conventions: dict[str, Any]) -> dict[str, Any]:
+    """Some conventions about time; half of the books have the usual ones."""
+    if rng.random() < 0.5 or conventions.get("minimum_part", "full") != "full":
+        return {}
+    return {name: rng.choice(ways) for name, ways in TIMES.items() if rng.random() < 0.5}
+
 
 COUPONS: dict[str, dict[str, Any]] = {
     "for-good": {"share": Decimal("0.15")},

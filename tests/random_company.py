@@ -16,7 +16,7 @@ from metering import event as facts
 from metering.event import Event
 from metering.period import Period, month_of
 from metering.period import months as calendar_months
-from tests.random_book import OF_SUBSCRIPTIONS, REGIONS, VALUES, Book, dump
+from tests.random_book import OF_SUBSCRIPTIONS, REGIONS, VALUES, Book, dump, timing
 
 
 def company(seed: int, *, moot: bool = False) -> tuple[str, list[Event], list[Period]]:
@@ -26,6 +26,7 @@ def company(seed: int, *, moot: bool = False) -> tuple[str, list[Event], list[Pe
     months = list(calendar_months(first, rng.choice((3, 5, 14, 26))))
     by_year = rng.random() < 0.7
     book = Book(rng, months, by_year, moot).write()
+    book["conventions"] |= timing(random.Random(f"time {seed}"), book["conventions"])
     return dump(book), Log(rng, months, book, by_year, moot).write(), months
 
 
@@ -249,7 +250,8 @@ class Life:
     def come_back(self, ended_on: date) -> None:
         """Reactivate some days after the end."""
         rng = self.log.rng
-        self.day = max(ended_on, self.day) + timedelta(rng.choice((1, 10, 60, 200)))
+        billed = self.log.book["conventions"].get("cancel_day") == "billed"  # the day of the end is one more
+        self.day = max(ended_on, self.day) + timedelta(rng.choice((1, 10, 60, 200)) + billed)
         if not self.log.moot:  # which contract year counts in a month of two is not settled
             self.day = max(self.day, month_of(ended_on).ends_on)
         self.plan, self.seats, self.add_ons = rng.choice(self.plans()), rng.randrange(1, 7), {}

@@ -31,8 +31,13 @@ UNSAFE_CALLS = {"eval", "exec", "yaml.load"}
 TOUCHING = re.compile(r"(^|\.)(open|mkdir|unlink|touch|write_\w+|sink_\w+)$|^duckdb\.connect$|^shutil\.")
 ROOMS = {  # the files that may touch a disk or a connection, and why
     "metering/log.py": "it keeps the log",
+    "metering/intake/source.py": "it looks at the files that are imported",
+    "metering/intake/stage.py": "it keeps what is imported, on disk where memory is full",
+    "metering/intake/quarantine.py": "it keeps what an import cannot use",
     "billing/ledger.py": "it keeps the ledger",
     "simulator/run.py": "it builds the directory of a run",
+    "simulator/replay.py": "it builds the directories of replays",
+    "simulator/imported.py": "it builds the directory of an imported log",
     "simulator/__main__.py": "it is the command line",
     "simulator/manifest.py": "it hashes a run's files",
     "simulator/publication.py": "it puts a run in its place, whole or not at all",

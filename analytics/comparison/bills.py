@@ -34,7 +34,7 @@ ENDLESS = Decimal("Infinity")
 def bills(
     before: Reading, after: Reading, by: Sequence[str] = (), *, where: Where | None = None
 ) -> pl.DataFrame:
-    """Return what was billed by account (and by more), and its change; customers who owe nothing are left out.
+    """Return what was billed by account (and by more), and its change; who owes nothing is left out.
 
     The columns are account, segment, those in `by`, before, after, change, relative, name and cohort.
     """

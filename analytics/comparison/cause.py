@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-USAGE, METER, ENTITLEMENT, PRORATION = "usage", "meter", "entitlement", "proration"
+USAGE, METER, LIMIT, ENTITLEMENT = "usage", "meter", "limit", "entitlement"
+PRORATION = "proration"
 ALLOWANCE, CONVENTION, TIER, PRICE = "allowance", "convention", "tier", "price"
 MINIMUM, MAXIMUM, PLAN, ROUNDING = "minimum", "maximum", "plan", "rounding"
 PARTNER, UNEXPLAINED = "partner share", "unexplained"
@@ -10,7 +11,8 @@ PARTNER, UNEXPLAINED = "partner share", "unexplained"
 CAUSES: Mapping[str, str] = {
     USAGE: "other facts: what customers bought and used",
     METER: "what a price counts: its meter, its dimensions, seats or subscriptions",
-    ENTITLEMENT: "units that entitlements cover, or that limits refuse or move to another plan",
+    LIMIT: "units that limits refuse, or move to another plan",
+    ENTITLEMENT: "units that entitlements cover",
     PRORATION: "the part of a period that is paid for",
     ALLOWANCE: "what is included",
     CONVENTION: "how the biller reads a rate and rounds, and when things fall due",

@@ -39,8 +39,8 @@ class Comparison:
         self.months = [f"{month:%Y-%m}" for month in months]
         self.before, self.after = within(before, months), within(after, months)
 
-    def by(self, *dimensions: str) -> pl.DataFrame:
-        """Return every measure split by any of `DIMENSIONS`, together.
+    def by(self, *dimensions: str, measures: Sequence[str] = MEASURES) -> pl.DataFrame:
+        """Return every measure, or some, split by any of `DIMENSIONS`, together.
 
         The columns are the dimensions, measure, before, after, change and relative; a measure that cannot be
         split so is left out. Raises Problems for what is no dimension.
@@ -48,7 +48,7 @@ class Comparison:
         _check(dimensions)
         keys = list(dimensions)
         old, new = (
-            sums(reading, keys).unpivot(on=MEASURES, index=keys, variable_name="measure")
+            sums(reading, keys, names=measures).unpivot(on=measures, index=keys, variable_name="measure")
             for reading in (self.before, self.after)
         )
         both = old.rename({"value": "before"}).join(
@@ -83,7 +83,7 @@ class Comparison:
 
     @cached_property
     def customers(self) -> pl.DataFrame:
-        """What each customer was billed: (account, segment, before, after, change, relative, name, cohort)."""
+        """What each customer was billed: account, segment, before, after, change, relative, name, cohort."""
         return bills(self.before, self.after)
 
     @cached_property
@@ -98,13 +98,13 @@ class Comparison:
 
     @cached_property
     def shares(self) -> pl.DataFrame:
-        """The change of every line by cause, over all months: account, ..., kind, cause and `change`, exact."""
+        """The exact change of every line by cause, over all months: account, ..., kind, cause, change."""
         keys = [*_KEYS, "stream", "segment", "cohort", "cause"]
         return self._caused.group_by(keys).agg(pl.col("share").sum().alias("change")).sort(keys)
 
     @cached_property
     def lines(self) -> pl.DataFrame:
-        """Every line that changed, over all months: account, ..., kind, its main `cause`, before, after, ..."""
+        """Every line that changed, over all months: account, ..., kind, main cause, before, after, ..."""
         return self.changed_lines({}).sort(_KEYS)
 
     def changed_lines(self, where: Where) -> pl.DataFrame:
@@ -138,9 +138,11 @@ class Comparison:
         In cents that add up to the change; `causes_by` has every digit.
         """
         places = minor_units(self.currency)
-        rows = self.causes_by().with_columns(change=pl.col("change").round(places, mode="half_away_from_zero"))
+        rows = self.causes_by().with_columns(
+            change=pl.col("change").round(places, mode="half_away_from_zero")
+        )
         rows = rows.filter(pl.col("cause") != cause.ROUNDING).select("cause", pl.col("change").cast(POSTED))
-        left = self.kept - rows["change"].sum()
+        left = self.kept - Decimal(rows["change"].sum())
         rest = pl.DataFrame({"cause": [cause.ROUNDING], "change": [left]}, schema=rows.schema)
         found = pl.concat([rows, rest]).filter(pl.col("change") != 0)
         return found.sort(pl.col("change").abs(), "cause", descending=[True, False])
@@ -218,8 +220,9 @@ class Comparison:
         return {name: getattr(self, name) for name in names}
 
     def __repr__(self) -> str:
-        billed = self.totals.row(by_predicate=pl.col("measure") == "billed", named=True)
-        return f"Comparison({len(self.months)} months, {len(self.customers)} customers, billed {billed['change']:+,.2f} {self.currency})"
+        change = self.customers["change"].sum()
+        size = f"{len(self.months)} months, {len(self.customers)} customers"
+        return f"Comparison({size}, billed {change:+,.2f} {self.currency})"
 
     def _repr_html_(self) -> str:
         """Show a comparison in a notebook."""
@@ -237,9 +240,7 @@ class Comparison:
         return rows.with_columns(change=pl.col("payouts").cast(EXACT))
 
 
-def compare(
-    before: Source, after: Source, *, books: tuple[PriceBook, PriceBook] | None = None
-) -> Comparison:
+def compare(before: Source, after: Source, *, books: tuple[PriceBook, PriceBook] | None = None) -> Comparison:
     """Compare two ledgers, best of the same log under two price books.
 
         compare("runs/dbgpt", "runs/dearer").causes

@@ -1,9 +1,9 @@
 """The ladder: the rates that lie between an old and a new price, one cause of a change a rung.
 
-A rung changes one thing and keeps the rest: first how the biller reads a rate (tier edges, fees at zero), then
-its shape (the model, the bounds of tiers, the size of a package) at the old prices, then the prices, then the
-minimum, then the maximum. So the differences of what a quantity costs from rung to rung add up to the whole
-difference, whatever the quantity.
+A rung changes one thing and keeps the rest: first how the biller reads a rate (tier edges, fees at zero),
+then its shape (the model, the bounds of tiers, the size of a package) at the old prices, then the prices,
+then the minimum, then the maximum. So the differences of what a quantity costs from rung to rung add up to
+the whole difference, whatever the quantity.
 
 What a shape costs "at the old prices" is only sure where both prices have the same bands. Tiers are paired in
 their order where there are as many, otherwise by their bounds; a band that the old price does not have brings

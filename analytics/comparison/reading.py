@@ -36,8 +36,9 @@ class HasLedger(Protocol):
 class Reading(NamedTuple):
     """One ledger: its lines and sums by account, plan, stream and month, and its price book where known.
 
-    lines: every invoice line with its phase's terms. earned: recognised revenue. paid: payouts by customer.
-    held: committed MRR at the months' ends. spent: the cost of delivery. accounts: segment, cohort and name.
+    lines: every invoice line of the months, with its phase's terms; history: those of usage of all months.
+    earned: recognised revenue. paid: payouts by customer. held: committed MRR at the months' ends. spent: the
+    cost of delivery. accounts: segment, cohort and name.
     used: measured usage by month, subscription and meter. unbilled: usage of accounts and months without an
     invoice. facts: a digest of the facts, equal where the logs are.
     """
@@ -46,6 +47,7 @@ class Reading(NamedTuple):
     currency: str
     months: tuple[date, ...]
     lines: pl.DataFrame
+    history: pl.DataFrame
     earned: pl.DataFrame
     paid: pl.DataFrame
     held: pl.DataFrame
@@ -58,7 +60,7 @@ class Reading(NamedTuple):
 
 
 Source = Reading | DuckDBPyConnection | HasLedger | Path | str
-"""What can be compared: a run's directory, a ledger's file, a connection, a replay, or what was read of one."""
+"""What can be compared: a run's directory, a ledger's file, a connection, a replay, what was read of one."""
 
 _ACCOUNTS = """
     select account, name, segment,
@@ -67,7 +69,8 @@ _ACCOUNTS = """
 
 _LINES = """
     select l.month, l.account, l.subscription, l.phase_no, l.plan, l.price, l.stream, l.kind, l.meter,
-        l.dimensions, l.quantity, l.allowance, l.exact, l.amount, l.starts_on, l.ends_on, l.line_no, l.currency,
+        l.dimensions, l.quantity, l.allowance, l.exact, l.amount, l.starts_on, l.ends_on, l.line_no,
+        l.currency,
         coalesce(p.billing, 'month') as billing, coalesce(p.seats, 1) as seats, p.anchor_on, s.since_on
     from invoice_lines l
     left join subscription_phases p on p.subscription = l.subscription and p.phase_no = l.phase_no
@@ -115,7 +118,8 @@ _UNBILLED = """
         and d.meter = u.meter and d.dimensions = u.dimensions
     where not exists (from invoices i where i.account = u.account and i.month = u.month)"""
 
-_FACTS = "select count(*), bit_xor(hash(source, id, subject, occurred_at)) from events"
+_FIRST = "select min(occurred_at)::date from events"
+_FACTS = "select count(*), bit_xor(hash(source, id, type, subject, occurred_at, data)) from events"
 
 
 def read(source: Source, *, book: PriceBook | None = None) -> Reading:
@@ -149,12 +153,16 @@ def _of_connection(con: DuckDBPyConnection, name: str, book: PriceBook | None) -
     lines = _placed(select(con, _SINCE + _LINES), accounts)
     currencies = sorted(lines["currency"].unique())
     if len(currencies) > 1:
-        raise problem(name or "the ledger", f"holds {', '.join(currencies)}", "compare one currency at a time")
-    return Reading(
+        raise problem(
+            name or "the ledger", f"holds {', '.join(currencies)}", "compare one currency at a time"
+        )
+    months = _months(con)
+    found = Reading(
         name=name,
         currency=currencies[0] if currencies else "",
-        months=tuple(closed_months(con)),
+        months=(),
         lines=lines.drop("currency"),
+        history=lines.filter(pl.col("kind") == "usage"),
         earned=_placed(select(con, _EARNED), accounts),
         paid=_placed(select(con, _PAID), accounts),
         held=_placed(select(con, _HELD), accounts),
@@ -165,6 +173,17 @@ def _of_connection(con: DuckDBPyConnection, name: str, book: PriceBook | None) -
         facts=con.sql(_FACTS).fetchall()[0],
         book=book,
     )
+    return within(found, months)  # revenue may be booked for months that are not closed yet
+
+
+def _months(con: DuckDBPyConnection) -> tuple[date, ...]:
+    """Return the months from the first fact to the last one that is closed, billed or not."""
+    closed = closed_months(con)
+    began: date | None = con.sql(_FIRST).fetchall()[0][0]
+    if not len(closed) or began is None:
+        return tuple(closed)
+    first = min(closed[0], began.replace(day=1))
+    return tuple(pl.date_range(first, closed[-1], interval="1mo", eager=True))
 
 
 def _placed(rows: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
@@ -174,7 +193,13 @@ def _placed(rows: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
 
 
 def common_months(before: Reading, after: Reading) -> tuple[date, ...]:
-    """Return the months that both ledgers have closed. Raises Problems where there is none."""
+    """Return the months that both ledgers have closed; of one log, those that one of them has.
+
+    Of one log, a ledger that bills nothing in the last months has closed them all the same. Raises Problems
+    where there is none.
+    """
+    if before.facts == after.facts:
+        return max(before.months, after.months, key=len)
     months = tuple(month for month in before.months if month in set(after.months))
     if not months and (before.months or after.months):
         raise problem("comparison", "the ledgers have no month in common", "compare runs of the same time")
@@ -182,10 +207,10 @@ def common_months(before: Reading, after: Reading) -> tuple[date, ...]:
 
 
 def within(reading: Reading, months: Sequence[date]) -> Reading:
-    """Return what a ledger says of some months."""
+    """Return what a ledger says of some months; what windows had used before is kept."""
     if tuple(months) == reading.months:
         return reading
-    names = ("lines", "earned", "paid", "held", "spent", "used", "unbilled")
+    names = ("lines", "earned", "paid", "held", "spent")
     held = pl.col("month").is_in(list(months))
     return reading._replace(
         months=tuple(months), **{name: getattr(reading, name).filter(held) for name in names}

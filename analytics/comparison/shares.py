@@ -16,7 +16,7 @@ from analytics.comparison import cause
 from analytics.comparison.ladder import plain, scaled
 from analytics.comparison.matching import matched
 from analytics.comparison.reading import Reading
-from analytics.comparison.repricing import Terms, steps
+from analytics.comparison.repricing import Terms, by_cause, steps
 from analytics.comparison.windows import used_before, windows_of
 from billing.lines import by_version, months_after, months_since
 from billing.money import EXACT
@@ -44,8 +44,11 @@ def shares(before: Reading, after: Reading) -> Shared:
     change = pl.col("amount_after").fill_null(0) - pl.col("amount").fill_null(0)
     lines = matched(before, after).with_row_index("row_no").with_columns(change=change)
     is_priced = pl.col("kind").is_in(list(PRICED))
-    found = [_whole(lines.filter(~is_priced), pl.col("kind").replace(cause.OF_KIND))]
-    found += _of_prices(lines.filter(is_priced), before, after)
+    found = [
+        _whole(lines.filter(~is_priced), pl.col("kind").replace(cause.OF_KIND)),
+        _whole(lines.filter("is_merged"), pl.lit(cause.TIER)),
+        *_of_prices(lines.filter(is_priced & ~pl.col("is_merged")), before, after),
+    ]
     every = pl.concat(part.cast(SHARE_SCHEMA) for part in found).filter(pl.col("change") != 0)
     every = every.group_by("row_no", "cause").agg(pl.col("change").sum()).filter(pl.col("change") != 0)
     _assert_adds_up(lines, every)
@@ -72,9 +75,10 @@ def _of_prices(rows: pl.DataFrame, before: Reading, after: Reading) -> Iterator[
     windows = _windows(rows, before, after, old_book, new_book)
     rows = rows.hstack([*windows, _year_from(rows, before, after)])
     rows = _with_sameness(rows, before, after)
-    keys = ["plan_before", "plan", "price", "meter", "billing", "kind"]
+    stepped = []
+    keys = ["plan_before", "plan", "price", "billing", "kind"]
     for group, part in rows.partition_by(keys, as_dict=True, maintain_order=True).items():
-        old_plan, new_plan, key, meter, billing, kind = map(str, group)
+        old_plan, new_plan, key, billing, kind = map(str, group)
         old = _price(old_book, old_plan, key, is_usage=kind == "usage")
         new = _price(new_book, new_plan, key, is_usage=kind == "usage")
         if old is None or new is None:
@@ -82,11 +86,12 @@ def _of_prices(rows: pl.DataFrame, before: Reading, after: Reading) -> Iterator[
             continue
         for one, some in _versions(part, old, old_book):
             for other, few in _versions(some, new, new_book):
-                yield from steps(
-                    few,
+                terms = (
                     Terms(one, _rate(one, billing), old_book),
                     Terms(other, _rate(other, billing), new_book),
                 )
+                stepped.append(steps(few, *terms))
+    yield from by_cause(stepped)
 
 
 def _windows(

@@ -5,9 +5,8 @@ and lie with its plans and streams as what it was billed that month. The cost of
 (stream, segment), and among those as the month's revenue. Nothing is lost: the parts add up to the whole.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from typing import Any
 
 import polars as pl
 
@@ -45,7 +44,7 @@ def sums(
     found = [
         _MEASURED[name](reading, keys, chosen).select(*(keys or [_WHOLE]), name)
         for name in names
-        if name not in ("nrr",) or {*keys, *chosen} <= set(OF_ACCOUNTS)
+        if name != "nrr" or {*keys, *chosen} <= set(OF_ACCOUNTS)
     ]
     whole = found[0]
     for frame in found[1:]:
@@ -90,7 +89,7 @@ def _payouts(reading: Reading, by: list[str], where: Where) -> pl.DataFrame:
 
 def _paid(reading: Reading, dimensions: set[str]) -> pl.DataFrame:
     """Return payouts; by what their customers were billed for, where plans or streams are asked for."""
-    if dimensions <= set(OF_ACCOUNTS) or not len(reading.paid):
+    if dimensions <= set(OF_ACCOUNTS):
         return reading.paid
     keys = ["month", "account"]
     weights = (
@@ -103,7 +102,9 @@ def _paid(reading: Reading, dimensions: set[str]) -> pl.DataFrame:
     return _shared_out(rows, ["payouts", "shared"], pl.col("weight"), keys)
 
 
-def _shared_out(rows: pl.DataFrame, names: Sequence[str], weight: pl.Expr, over: Sequence[str]) -> pl.DataFrame:
+def _shared_out(
+    rows: pl.DataFrame, names: Sequence[str], weight: pl.Expr, over: Sequence[str]
+) -> pl.DataFrame:
     """Share amounts, the same in all rows of a group, out by weight; the parts add up exactly.
 
     A part is the difference of two running totals, the last of which is the whole. Negative weights count as
@@ -137,7 +138,9 @@ def _at_the_end(rows: pl.DataFrame, reading: Reading, by: Sequence[str], where: 
 def _nrr(reading: Reading, by: list[str], where: Where) -> pl.DataFrame:
     """Return what customers of 12 months ago pay now, of what they paid then; NULL where there are none."""
     keys = ["month", "account", "segment", "cohort"]
-    paying = reading.held.group_by(keys).agg(amount=pl.col("committed_mrr").sum()).filter(pl.col("amount") > 0)
+    paying = (
+        reading.held.group_by(keys).agg(amount=pl.col("committed_mrr").sum()).filter(pl.col("amount") > 0)
+    )
     ago = paying.with_columns(month=pl.col("month").dt.offset_by("1y"))
     now = paying.select("month", "account", now="amount")
     rows = ago.join(now, on=["month", "account"], how="left")
@@ -150,7 +153,7 @@ def _gross_margin(reading: Reading, by: list[str], where: Where) -> pl.DataFrame
     """Return gross profit over net revenue: revenue less partners' shares, less the cost of delivery."""
     dimensions = {*by, *where}
     paid = _paid(reading, dimensions)
-    cost = reading.spent if dimensions <= {"month"} else _delivered(reading)
+    cost = reading.spent if dimensions <= {"month"} else _delivered(reading, dimensions)
     rows = pl.concat(
         [
             reading.earned.select(pl.exclude("revenue"), net=pl.col("revenue").cast(EXACT)),
@@ -164,31 +167,29 @@ def _gross_margin(reading: Reading, by: list[str], where: Where) -> pl.DataFrame
     return found.with_columns(gross_margin=_rounded(margin))
 
 
-def _delivered(reading: Reading) -> pl.DataFrame:
+def _delivered(reading: Reading, dimensions: set[str]) -> pl.DataFrame:
     """Share the cost of delivery out by the month's revenue: of its stream and segment, if it names them."""
-    kinds = ["month", *_PARTS]
+    kept = [name for name in _PARTS if name in dimensions or name in ("stream", "segment")]
+    kinds = ["month", *kept]
     weights = reading.earned.group_by(kinds).agg(weight=pl.col("revenue").sum())
     spent = reading.spent.with_row_index("cost_no")
+    columns = ["cost_no", "cost", *kinds, "weight"]
     parts = []
     for (stream, segment), some in spent.group_by(pl.col("stream") != "", pl.col("segment") != ""):
         named = [name for name, said in (("stream", stream), ("segment", segment)) if said]
         unnamed = some.drop([name for name in ("stream", "segment") if name not in named])
-        parts.append(unnamed.join(weights, on=["month", *named], how="left").select(_COST_COLUMNS))
+        parts.append(unnamed.join(weights, on=["month", *named], how="left").select(columns))
     if not parts:
-        return spent.select("month", "cost").with_columns(pl.lit("").alias(name) for name in _PARTS)
-    rows = pl.concat(parts).sort("cost_no", *kinds)
-    rows = rows.with_columns(pl.col(*_PARTS).fill_null(""))
+        return spent.select("month", "cost").with_columns(pl.lit("").alias(name) for name in kept)
+    rows = pl.concat(parts).sort("cost_no", *kinds).with_columns(pl.col(kept).fill_null(""))
     return _shared_out(rows, ["cost"], pl.col("weight"), ["cost_no"]).select(*kinds, "cost")
-
-
-_COST_COLUMNS = ["cost_no", "month", "cost", *_PARTS, "weight"]
 
 
 def _rounded(share: pl.Expr) -> pl.Expr:
     return share.round(PLACES, mode="half_to_even")
 
 
-_MEASURED: dict[str, Any] = {
+_MEASURED: dict[str, Callable[[Reading, list[str], Where], pl.DataFrame]] = {
     "revenue": _revenue,
     "billed": _billed,
     "payouts": _payouts,

@@ -61,13 +61,17 @@ def _start(month: str, name: str) -> pl.Expr:
     begins = pl.col("anchor_on").dt.truncate("1mo")
     years = months_since(begins, pl.col(month)) // 12
     first = months_after(begins, years * 12)
-    return pl.when(pl.col("window") == "life").then(pl.lit(None, pl.Date)).otherwise(first).fill_null(
-        pl.date(2000, 1, 1)
-    ).alias(name)
+    return (
+        pl.when(pl.col("window") == "life")
+        .then(pl.lit(None, pl.Date))
+        .otherwise(first)
+        .fill_null(pl.date(2000, 1, 1))
+        .alias(name)
+    )
 
 
 def _billed(reading: Reading, keys: pl.DataFrame) -> pl.DataFrame:
-    usage = reading.lines.filter(pl.col("kind") == "usage").join(keys, on=["plan", "price"], how="semi")
+    usage = reading.history.join(keys, on=["plan", "price"], how="semi")
     return usage.group_by(*COUNTED, "month").agg(pl.col("quantity").sum().cast(EXACT))
 
 

@@ -24,8 +24,10 @@ LEDGER, PRICES, LOG = "ledger.duckdb", "prices.toml", "log"
 """What the parts of a run are called."""
 
 
-def explain(source: Any, thing: str, *, by: str = "", depth: int | None = None, largest: int = LARGEST) -> Node:
-    """Explain a number of a run: an invoice, a line, a payout, an entry or posting, a metric or account of a month.
+def explain(
+    source: Any, thing: str, *, by: str = "", depth: int | None = None, largest: int = LARGEST
+) -> Node:
+    """Explain a number of a run: an invoice, line, payout, entry or posting, a metric or account of a month.
 
     `source` is the directory of a run, or what `evidence_of` takes. `by` asks for a part of a metric
     (`segment=smb`), `depth` for so many levels, `largest` for so many of many parts. Raises Problems, with
@@ -44,14 +46,15 @@ def explain(source: Any, thing: str, *, by: str = "", depth: int | None = None, 
 def evidence_of(source: Any, *, largest: int = LARGEST) -> Evidence:
     """Return what an explanation is read from.
 
-    `source` is the directory of a run, or anything with a `connection` to a ledger, its `book` and its `log`,
-    as a replay in memory has them. Raises Problems for a directory that is no run.
+    `source` is the directory of a run, or anything with a `connection` to a ledger and its `book`, as a replay
+    in memory has them; with a `log`, events are shown, and with the book's `text` its lines. Raises Problems
+    for a directory that is no run.
     """
     if not isinstance(source, str | Path):
-        return Evidence(
-            source.connection, source.book, Citations("", source.book.name), getattr(source, "log", None),
-            largest=largest,
-        )  # fmt: skip
+        text = getattr(source, "text", "")
+        citations = Citations(text, PRICES if text else source.book.name)
+        log = getattr(source, "log", None)
+        return Evidence(source.connection, source.book, citations, log, largest=largest)
     run = Path(source)
     if not (run / LEDGER).is_file():
         raise problem(str(run), "holds no ledger", "name the directory of a run")

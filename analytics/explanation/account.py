@@ -1,6 +1,7 @@
 """An account's month: what it was billed, what it is worth a month, and what nobody billed it for."""
 
 from datetime import date
+from decimal import Decimal
 
 from analytics.explanation.balance import subscriptions_of
 from analytics.explanation.evidence import Evidence
@@ -12,7 +13,9 @@ from analytics.explanation.words import counted, label, number
 def account_month(evidence: Evidence, account: str, month: date) -> Node:
     """Explain what an account was billed in a month: its lines, or why there are none."""
     currency = evidence.book.currency
-    lines = [line(evidence.below(), one) for one in evidence.lines("account = ? and month = ?", account, month)]
+    lines = [
+        line(evidence.below(), one) for one in evidence.lines("account = ? and month = ?", account, month)
+    ]
     reasons = [node for _, node in subscriptions_of(evidence.below(), account, month)]
     reasons += list(_unrated(evidence, account, month))
     if not lines:
@@ -25,12 +28,15 @@ def account_month(evidence: Evidence, account: str, month: date) -> Node:
 def _unrated(evidence: Evidence, account: str, month: date) -> list[Node]:
     """Return the usage of a month that no line prices, and why."""
     rows = evidence.rows(
-        "select u.subject, u.meter, u.reason, u.quantity, u.events from unrated_usage u where u.month = ? "
-        "and (u.subject = ? or u.subject in (select subscription from subscription_phases where account = ?)) "
-        "order by all",
+        "select subject, meter, reason, quantity, events from unrated_usage where month = ? and (subject = ? "
+        "or subject in (select subscription from subscription_phases where account = ?)) order by all",
         *(month, account, account),
     )
     return [
-        fact(f"not billed, {reason.replace('_', ' ')}: {number(quantity)} of {meter} by {subject}, {counted(events, 'event')}")
+        fact(f"not billed, {reason.replace('_', ' ')}: {_said(subject, meter, quantity, events)}")
         for subject, meter, reason, quantity, events in rows
     ]
+
+
+def _said(subject: str, meter: str, quantity: Decimal, events: int) -> str:
+    return f"{number(quantity)} of {meter} by {subject}, in {counted(events, 'event')}"

@@ -28,7 +28,10 @@ def subscriptions_of(evidence: Evidence, account: str, month: date) -> Iterator[
         *(month, account),
     )
     for subscription, plan, amount in rows:
-        text, currency = f"{subscription}, {plan}: committed MRR at the end of {label(month)}", evidence.book.currency
+        text, currency = (
+            f"{subscription}, {plan}: committed MRR at the end of {label(month)}",
+            evidence.book.currency,
+        )
         if evidence.levels <= 0:
             yield subscription, Node(text, amount, currency)
             continue
@@ -71,7 +74,14 @@ def _values(
 
 
 def _value(
-    evidence: Evidence, plan: str, key: str, value: Decimal, lived: Lived | None, *, month: date, is_yearly: bool
+    evidence: Evidence,
+    plan: str,
+    key: str,
+    value: Decimal,
+    lived: Lived | None,
+    *,
+    month: date,
+    is_yearly: bool,
 ) -> Node:
     book, currency = evidence.book, evidence.book.currency
     path: tuple[str, ...] = ("plans", plan, "prices", key)
@@ -93,5 +103,3 @@ def _value(
     if len(parts) == 1:
         return Node(f"{key}: {parts[0].text}", value, currency, source=source)
     return Node(f"{key}: {counted(count, unit)} a month", value, currency, tuple(parts), source=source)
-
-

@@ -1,4 +1,4 @@
-"""Charges that do not come from usage: months, what is paid in advance with its credits, and one-time fees."""
+"""Charges that do not come from usage: months, what is paid in advance and credited, and one-time fees."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -11,8 +11,9 @@ from analytics.explanation.tariff import Tariff, steps, tariffs, with_rest
 from analytics.explanation.words import counted, days_text, money
 from billing.money import times
 from billing.price import Price
-from billing.proration import Span, amount_of, part_of_period
+from billing.proration import Span, part_of_period
 from billing.subscription import Phase
+from billing.unit_price import part_of_units
 from billing.yearly import TERM_MONTHS, Held
 
 
@@ -57,7 +58,8 @@ def credit(evidence: Evidence, line: Line) -> Charged:
     assert advance is not None, f"{line.thing}: nothing that was paid in advance ends on {line.starts_on}"
     held, service = advance
     paid = evidence.lines(
-        "subscription = ? and plan = ? and price = ? and kind = 'recurring' and quantity = ? and starts_on = ?",
+        "kind = 'recurring' and subscription = ? and plan = ? and price = ? and quantity = ? "
+        "and starts_on = ?",
         *(line.subscription, line.plan, line.price, line.quantity, held.from_at.date()),
     )
     lived = phase_of(evidence, paid[0]) if paid else phase_of(evidence, line)
@@ -66,9 +68,7 @@ def credit(evidence: Evidence, line: Line) -> Charged:
     text = f"less {_of_term(evidence, held, service)} of {money(total(whole), line.currency)}"
     node = Node(text, -back, line.currency, reasons=tuple(whole))
     said = [fact(f"paid in advance from {held.from_at.date()} up to {held.term.ends_on}")]
-    said += [
-        Node(f"charged by {one.thing}", one.amount, one.currency, thing=one.thing) for one in paid[:1]
-    ]
+    said += [Node("charged then", one.amount, one.currency, thing=one.thing) for one in paid[:1]]
     return Charged([node], said)
 
 
@@ -121,7 +121,7 @@ def _in_arrears(evidence: Evidence, line: Line, lived: Lived, tariff: Tariff) ->
     if price.prorate is False:
         return Charged(nodes, reasons)
     conventions = evidence.book.conventions
-    part = amount_of(total(nodes), part_of.of_period, conventions)
+    part = part_of_units(total(nodes), line.quantity, part_of.of_period, evidence.book)
     days = days_text(line.starts_on, line.ends_on)
     text = f"only {units_text(part_of.of_period, conventions.proration)}: {days}"
     return Charged(with_rest(nodes, part, text, line.currency), reasons)
@@ -177,11 +177,11 @@ def _part(evidence: Evidence, whole: Decimal, held: Held, service: Span) -> Deci
     conventions = evidence.book.conventions
     if service != held.term and (conventions.proration == "none" or not held.is_prorated):
         return whole
-    return amount_of(whole, part_of_period(service, held.term, conventions, held.months), conventions)
+    part = part_of_period(service, held.term, conventions, held.months)
+    return part_of_units(whole, Decimal(held.quantity), part, evidence.book)
 
 
 def _of_term(evidence: Evidence, held: Held, service: Span) -> str:
     conventions = evidence.book.conventions
     part = part_of_period(service, held.term, conventions, held.months)
     return units_text(part, conventions.proration)
-

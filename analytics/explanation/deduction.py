@@ -6,16 +6,14 @@ from typing import NamedTuple
 
 from analytics.explanation.charge import Charged
 from analytics.explanation.evidence import Evidence, Line
-from analytics.explanation.life import phase_of
 from analytics.explanation.line import reference
 from analytics.explanation.node import Node, added, fact, few, total
-from analytics.explanation.tariff import with_rest
+from analytics.explanation.taken import KINDS, Taken, taken
+from analytics.explanation.tariff import tariffs, with_rest
 from analytics.explanation.usage import dimensions_of, measured_by
 from analytics.explanation.words import counted, label, money, number, percent
-from billing.money import EXACTLY, ZERO, over, times
+from billing.money import EXACTLY, ZERO, over, round_money, times
 from billing.rule import Entitlement, Refund
-
-OF_A_RECURRING = ("recurring", "credit")
 
 
 class Covered(NamedTuple):
@@ -27,42 +25,96 @@ class Covered(NamedTuple):
 
 
 def discount(evidence: Evidence, line: Line) -> Charged:
-    """Explain a discount: a share off a recurring line, or what grants take off a usage line."""
-    return _cheaper(evidence, line) if line.meter else _share_off(evidence, line)
+    """Explain a discount: what grants take off usage, or what a discount or a maximum takes off any line."""
+    found = _cheaper(evidence, line)
+    return _off(evidence, line) if found is None else found
+
+
+def bounded(evidence: Evidence, line: Line) -> Charged | None:
+    """Explain what brings a price's line to its minimum, after discounts. None where nothing does."""
+    rows = [one for one in taken(evidence, line, _entitled(evidence, line)) if one.is_of(line)]
+    return _off(evidence, line) if rows else None
 
 
 def refund(evidence: Evidence, line: Line) -> Charged:
-    """Explain what is given back of fees for missed guarantees, up to its cap."""
-    found = [
-        _refunded(evidence, line, key, rule)
-        for key, rule in evidence.book.refunds.items()
-        if rule.meter == line.meter and line.price in rule.prices
-    ]
-    assert found, f"{line.thing}: the price book has no refund for {line.meter!r} and {line.price!r}"
-    fitting = [charged for charged in found if total(charged.parts) == line.exact]
-    return (fitting or found)[0]
+    """Explain what is given back of fees for missed guarantees, up to its cap.
+
+    Refunds of the same prices share a cap: they are walked through in the order of the book.
+    """
+    rules = [one for one in evidence.book.refunds.values() if one.meter == line.meter]
+    for purse in dict.fromkeys((frozenset(one.prices), one.by) for one in rules if line.price in one.prices):
+        given = _given_before(evidence, line, *purse)
+        for key, rule in evidence.book.refunds.items():
+            if (frozenset(rule.prices), rule.by) != purse:
+                continue
+            charged = _refunded(evidence, line, key, rule, given)
+            exact = total(charged.parts)
+            if exact == line.exact and rule.meter == line.meter:
+                return charged
+            if exact < 0:
+                amount = round_money(-exact, line.currency, evidence.book.conventions.rounding)
+                given = [*given, Node(f"{label(line.month)}, {key}", amount, line.currency)]
+    message = f"{line.thing}: no refund of the price book gives {-line.exact} back"
+    raise AssertionError(message)
 
 
-def _share_off(evidence: Evidence, line: Line) -> Charged:
-    key = phase_of(evidence, line).phase.discount
-    rule = evidence.book.discounts[key]
-    candidates = evidence.lines(
-        "invoice = ? and subscription = ? and plan = ? and price = ? and phase_no = ? and quantity = ? "
-        "and starts_on = ? and ends_on = ? and kind in ('recurring', 'credit')",
-        *(line.invoice, line.subscription, line.plan, line.price, line.phase_no, line.quantity),
-        *(line.starts_on, line.ends_on),
+def _entitled(evidence: Evidence, line: Line) -> list[Line]:
+    """Return the discounts of a line's invoice that grants give."""
+    if all(one.is_free for one in evidence.book.entitlements.values()):
+        return []
+    lines = evidence.lines("invoice = ? and kind = 'discount' and meter <> ''", line.invoice)
+    return [one for one in lines if _cheaper(evidence, one) is not None]
+
+
+def _off(evidence: Evidence, line: Line) -> Charged:
+    found = [one for one in taken(evidence, line, _entitled(evidence, line)) if one.is_of(line)]
+    assert found, f"{line.thing}: no discount and no bound of the price book takes {-line.exact} off"
+    one = found[0]
+    text, source = _why(evidence, line, one)
+    node = Node(text, one.exact, line.currency, source=source)
+    return Charged([node], [reference(of) for of in _lines_of(evidence, line)[:1]])
+
+
+def _why(evidence: Evidence, line: Line, one: Taken) -> tuple[str, str]:
+    """Say what takes something off a line, and where the book has it."""
+    net, currency = money(one.net, line.currency), line.currency
+    if one.cause == "price":
+        tariff = next(tariffs(evidence, line))
+        off = tariff.price.off or ZERO
+        return f"{percent(off)} off {net}", evidence.cite(*tariff.path, "off", source=tariff.price.source)
+    if one.cause in evidence.book.discounts:
+        rule = evidence.book.discounts[one.cause]
+        source = evidence.cite("discounts", one.cause, source=rule.source)
+        lasts = "" if rule.months is None else f", for {counted(rule.months, 'month')}"
+        if rule.share is not None:
+            return f"discount {one.cause}: {percent(rule.share)} off {net}{lasts}", source
+        whole, base = money(one.whole or ZERO, currency), money(one.base or ZERO, currency)
+        return f"discount {one.cause}: {whole} off {base}, of which {net} are of this line{lasts}", source
+    if one.whole is not None:
+        plan = evidence.book.plans[line.plan]
+        most, base = money(plan.maximum or ZERO, currency), money(one.base or ZERO, currency)
+        text = f"above the most of a month, {most}: {net} of {base} are of this line"
+        return text, evidence.cite("plans", line.plan, "maximum", source=plan.source)
+    tariff = next(tariffs(evidence, line))
+    name = "maximum" if line.kind == "discount" else "minimum"
+    return f"brings {net} to the price's {name}", evidence.cite(
+        *tariff.path, name, source=tariff.price.source
     )
-    off = next((one for one in candidates if -times(one.amount, rule.share) == line.exact), None)
-    assert off is not None, f"{line.thing}: no line of {line.invoice} is what {key!r} takes {rule.share} off"
-    source = evidence.cite("discounts", key, source=rule.source)
-    lasts = "" if rule.months is None else f", for {counted(rule.months, 'month')}"
-    text = f"{percent(rule.share)} off {money(off.amount, line.currency)} of {off.thing}"
-    node = Node(text, line.exact, line.currency, source=source)
-    return Charged([node], [fact(f"discount {key}{lasts}", source), reference(off)])
 
 
-def _cheaper(evidence: Evidence, line: Line) -> Charged:
-    """Explain what grants that are not free take off a line of usage."""
+def _lines_of(evidence: Evidence, line: Line) -> list[Line]:
+    """Return the lines of the invoice that a deduction may be off."""
+    same = evidence.lines(
+        "invoice = ? and subscription = ? and plan = ? and price = ? and phase_no = ? and meter = ? "
+        "and dimensions = ? and starts_on = ? and ends_on = ?",
+        *(line.invoice, line.subscription, line.plan, line.price, line.phase_no, line.meter),
+        *(line.dimensions, line.starts_on, line.ends_on),
+    )
+    return [one for one in same if one.kind in KINDS and (line.exact < 0) == (one.amount > 0)]
+
+
+def _cheaper(evidence: Evidence, line: Line) -> Charged | None:
+    """Explain what grants that are not free take off a line of usage. None where they do not come to it."""
     candidates = evidence.lines(
         "invoice = ? and subscription = ? and plan = ? and price = ? and meter = ? and dimensions = ? "
         "and kind = 'usage' and quantity > 0 and starts_on = ? and ends_on = ?",
@@ -70,19 +122,20 @@ def _cheaper(evidence: Evidence, line: Line) -> Charged:
         *(line.starts_on, line.ends_on),
     )
     for off in candidates:
-        parts = [_less(evidence, off, one) for one in _covered(evidence, off)]
-        if total(parts) == line.exact:
+        parts = [_less(evidence, off, one) for one in _covered(evidence, off, line)]
+        if parts and total(parts) == line.exact:
             return Charged(parts, [reference(off)])
-    raise AssertionError(f"{line.thing}: no grant and line of {line.invoice} come to {line.exact}")
+    return None
 
 
-def _covered(evidence: Evidence, off: Line) -> list[Covered]:
-    """Return what each entitlement covers of the usage that a line rates."""
+def _covered(evidence: Evidence, off: Line, line: Line) -> list[Covered]:
+    """Return what each entitlement covers of the usage that a line rates, as the discount counts it."""
     units: dict[str, Decimal] = {}
     grants: dict[str, dict[str, None]] = {}
     for row in measured_by(evidence, off):
         drawn = evidence.rows(
-            'select g.entitlement, g."grant", d.quantity from drawdowns d join grants g on g."grant" = d."grant" '
+            'select g.entitlement, g."grant", d.quantity from drawdowns d join grants g '
+            'on g."grant" = d."grant" '
             "where not g.free and d.month = ? and d.subscription = ? and d.phase_no = ? and d.meter = ? "
             "and d.dimensions = ? order by all",
             *row.key,
@@ -90,6 +143,8 @@ def _covered(evidence: Evidence, off: Line) -> list[Covered]:
         for entitlement, grant, quantity in drawn:
             units[entitlement] = units.get(entitlement, ZERO) + quantity
             grants.setdefault(entitlement, {})[grant] = None
+    if len(units) == 1:  # some of what a grant covered may be rated by another plan, above a limit
+        units = dict.fromkeys(units, line.quantity)
     return [Covered(key, quantity, tuple(grants[key])) for key, quantity in units.items()]
 
 
@@ -118,26 +173,44 @@ def _grant(evidence: Evidence, grant: str, rule: Entitlement, source: str) -> No
     return fact(f"grant {grant}: {units} from {granted_on}{ends}", source)
 
 
-def _refunded(evidence: Evidence, line: Line, key: str, rule: Refund) -> Charged:
+def _refunded(evidence: Evidence, line: Line, key: str, rule: Refund, given: Sequence[Node]) -> Charged:
     value = dimensions_of(line.dimensions).get(rule.by, "") if rule.by else ""
     fees = list(_fees(evidence, line, rule, value))
-    billed = total(fees)
-    due = times(times(billed, rule.share), line.quantity)
+    billed, misses = total(fees), _misses(evidence, line, rule, value)
+    due = times(times(billed, rule.share), misses)
     source = evidence.cite("refunds", key, source=rule.source)
-    misses = counted(line.quantity, evidence.book.meters[line.meter].unit)
-    text = f"{misses} missed, {percent(rule.share)} each of {money(billed, line.currency)}"
+    units = counted(misses, evidence.book.meters[rule.meter].unit)
+    text = f"{key}: {units} of {rule.meter}, {percent(rule.share)} each of {money(billed, line.currency)}"
     nodes = [Node(text, -due, line.currency, source=source)]
-    before = _given_before(evidence, line, rule)
-    most = EXACTLY.subtract(times(billed, rule.cap), total(before))
+    most = EXACTLY.subtract(times(billed, rule.cap), total(given))
     if due > most:
-        given = f", less {money(total(before), line.currency)} given back before" if before else ""
-        limit = f"no more than {percent(rule.cap)} of the fees{given}"
-        nodes = with_rest(nodes, -most, limit, line.currency)
+        before = f", less {money(total(given), line.currency)} given back before" if given else ""
+        limit = f"no more than {percent(rule.cap)} of the fees{before}"
+        nodes = with_rest(nodes, -max(most, ZERO), limit, line.currency)
     what = f"fees billed for {value}" if rule.by else "fees of the month"
-    reasons = [added(what, few(fees, line.currency, largest=evidence.largest, what="more lines"), line.currency)]
-    if before:
-        reasons.append(added("given back before", before, line.currency))
+    shown = few(fees, line.currency, largest=evidence.largest, what="more lines")
+    reasons = [Node(what, billed, line.currency, shown)]
+    if given:
+        reasons.append(added("given back before", given, line.currency))
     return Charged(nodes, reasons)
+
+
+def _misses(evidence: Evidence, line: Line, rule: Refund, value: str) -> Decimal:
+    """Return how often a guarantee was missed in a line's month."""
+    rows = evidence.rows(
+        "select dimensions, sum(quantity) from usage where month = ? and subscription = ? and meter = ? "
+        "group by dimensions",
+        *(line.month, line.subscription, rule.meter),
+    )
+    found = ZERO
+    for text, quantity in rows:
+        values = dimensions_of(text)
+        wanted = {name: (one,) if isinstance(one, str) else one for name, one in rule.where.items()}
+        if all(values.get(name) in ones for name, ones in wanted.items()) and (
+            not rule.by or values.get(rule.by) == value
+        ):
+            found += quantity
+    return found
 
 
 def _fees(evidence: Evidence, line: Line, rule: Refund, value: str) -> Iterator[Node]:
@@ -155,22 +228,16 @@ def _fees(evidence: Evidence, line: Line, rule: Refund, value: str) -> Iterator[
             yield Node(text, one.amount, one.currency, thing=one.thing)
 
 
-def _given_before(evidence: Evidence, line: Line, rule: Refund) -> Sequence[Node]:
-    """Return what refunds of the same prices gave back before, where they share a cap with a line's."""
-    same = [
-        (place, one)
-        for place, one in enumerate(evidence.book.refunds.values())
-        if set(one.prices) == set(rule.prices) and one.by == rule.by
-    ]
-    places = {one.meter: place for place, one in same}
-    when = "month <= ?" if rule.by else "month = ?"
+def _given_before(evidence: Evidence, line: Line, prices: frozenset[str], by: str) -> list[Node]:
+    """Return what refunds of the same prices gave back in the months before, where these share a cap."""
+    if not by:
+        return []
     rows = evidence.lines(
-        f"subscription = ? and kind = 'refund' and dimensions = ? and {when}",
+        "subscription = ? and kind = 'refund' and dimensions = ? and month < ?",
         *(line.subscription, line.dimensions, line.month),
     )
-    own = (line.month, places.get(line.meter, 0))
     return [
         Node(f"{label(one.month)}, {one.meter}", -one.amount, one.currency, thing=one.thing)
         for one in rows
-        if one.thing != line.thing and one.meter in places and (one.month, places[one.meter]) < own
+        if one.price in prices
     ]

@@ -7,21 +7,23 @@ import polars as pl
 
 from analytics.explanation.evidence import Evidence, Line
 from analytics.explanation.life import Lived, subscriptions
-from billing import entitlement
-from billing.bill import Carried, bill_measured
-from billing.day import wanted
+from billing.bill import Billed, Carried, bill
 from billing.lines import months_since
 from billing.money import ZERO
 from billing.price import Price
 from billing.rating import window_start
-from metering.frame import empty, shaped
-from metering.period import Period
-from metering.usage import EVENT_SCHEMA, MEASURED_SCHEMA, measure_days, single_events
+from metering.frame import shaped
+from metering.known import known
+from metering.period import month_of
+from metering.selection import Selection
+from metering.usage import MEASURED_SCHEMA
 
 
 def counted_before(evidence: Evidence, line: Line, lived: Lived, price: Price) -> Decimal:
     """Return what a line's window, longer than a month, had counted before the line's month."""
-    windows = carried(evidence, line.account, line.month).windows
+    if line.month == evidence.periods()[0].starts_on:
+        return ZERO
+    windows = billed_before(evidence, line.account, line.month).carried.windows
     found = windows.filter(
         pl.col("subscription") == line.subscription,
         pl.col("plan") == line.plan,
@@ -42,43 +44,33 @@ def _window(line: Line, lived: Lived, price: Price) -> date:
     return first
 
 
-def carried(evidence: Evidence, account: str, month: date) -> Carried:
-    """Bill an account's months before a month again, and return what this month had to know of them."""
-    return evidence.once(("carried", account, month), lambda: _carried(evidence, account, month))
-
-
-def _carried(evidence: Evidence, account: str, month: date) -> Carried:
-    book = evidence.book
-    periods = [period for period in evidence.periods() if period.starts_on < month]
-    known = Carried(subscriptions(evidence, account))
-    if not periods:
-        return known
-    measured = _measured(evidence, account).filter(pl.col("month") < month)
-    given = entitlement.give(
-        _events(evidence, account, periods), known.entitled,
-        subscriptions=known.subscriptions, book=book, periods=periods,
-    )  # fmt: skip
-    finer = wanted(known.subscriptions.frame(), book, given.pairs())
-    days = None
-    if len(finer) and evidence.log is not None:
-        days = measure_days(
-            evidence.connection, evidence.log, meters=book.meters, wanted=finer, periods=periods
-        )
-    return bill_measured(periods, measured, book=book, carried=known, given=given, days=days).carried
-
-
-def _measured(evidence: Evidence, account: str) -> pl.DataFrame:
-    query = "select *, subscription as subject from usage where account = ?"
-    return shaped(evidence.connection.sql(query, params=[account]).pl(), MEASURED_SCHEMA)
-
-
-def _events(evidence: Evidence, account: str, periods: list[Period]) -> pl.DataFrame:
-    """Return the single events of an account that give entitlements."""
-    meters, log = entitlement.giving_meters(evidence.book), evidence.log
-    if not meters or log is None:
-        return empty(EVENT_SCHEMA)
-    found = evidence.once(
-        ("giving", len(periods)),
-        lambda: single_events(evidence.connection, log, meters=meters, periods=periods),
+def billed_before(evidence: Evidence, account: str, month: date) -> Billed:
+    """Bill an account's months before a month again, and show months in which it owes nothing, too."""
+    return evidence.once(
+        ("billed", account, month, evidence.until), lambda: _billed(evidence, account, month)
     )
-    return found.filter(pl.col("subject").is_in(list(subscriptions(evidence, account).phases)))
+
+
+def _billed(evidence: Evidence, account: str, month: date) -> Billed:
+    periods = [period for period in evidence.periods() if period.starts_on < month]
+    assert evidence.log is not None, f"what {account} used before {month} is in the log, which is not at hand"
+    own = Selection(evidence.log, [account])
+    names = [account, *subscriptions(evidence, account).phases]
+    log = known(own, evidence.until or month_of(month), names)
+    measured = None if evidence.log.has_late else _measured(evidence, account, month)
+    return bill(
+        periods,
+        log=log,
+        book=evidence.book,
+        carried=Carried(),
+        connection=evidence.connection,
+        measured=measured,
+        keep_free=True,
+    )
+
+
+def _measured(evidence: Evidence, account: str, month: date) -> pl.DataFrame:
+    """Return what an account used before a month, as the ledger measured it."""
+    query = "select *, subscription as subject from usage where account = ? and month < ?"
+    found: pl.DataFrame = evidence.connection.sql(query, params=[account, month]).pl()
+    return shaped(found, MEASURED_SCHEMA)

@@ -44,16 +44,16 @@ class Posting(NamedTuple):
 
 
 def entry(evidence: Evidence, name: str) -> Node | None:
-    """Explain an entry: its debits add up to what it moves, its credits to the same. None where it is none."""
+    """Explain an entry: its debits add up to what it moves, its credits to the same. None for no entry."""
     postings = _postings(evidence, "p.entry = ?", name)
     if not postings:
         return None
     first = postings[0]
     debits = [_posting(evidence.below(), one) for one in postings if one.amount > 0]
-    credits = [Node(one.text, one.amount, one.currency, thing=one.thing) for one in postings if one.amount < 0]
+    others = [Node(one.text, one.amount, one.currency, thing=one.thing) for one in postings if one.amount < 0]
     text = f"{first.kind.replace('_', ' ')} booked in {label(first.month)}"
     parts = few(debits, first.currency, largest=max(evidence.largest, 12), what="more postings")
-    shown = few(credits, first.currency, largest=evidence.largest, what="more postings")
+    shown = few(others, first.currency, largest=evidence.largest, what="more postings")
     return added(text, parts, first.currency, thing=name, reasons=shown)
 
 
@@ -140,7 +140,9 @@ def _spent(evidence: Evidence, one: Posting) -> Node:
         "select source, id, occurred_at, data from events where position = ?", position
     )[0]
     said = json.loads(data)
-    about = ", ".join(str(said[name]) for name in ("cost_centre", "segment", "channel", "stream") if said[name])
+    about = ", ".join(
+        str(said[name]) for name in ("cost_centre", "segment", "channel", "stream") if said[name]
+    )
     amount = Decimal(str(said["amount"]))
     text = f"money.spent on {instant(at)}: {money(amount, said['currency'])} for {about}"
     return Node(text, amount, one.currency, source=f"event {position} ({source} {key})")

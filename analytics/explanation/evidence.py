@@ -16,7 +16,7 @@ from analytics.explanation.book import Citations
 from analytics.explanation.node import LARGEST
 from billing.price_book import PriceBook
 from metering.log import Log
-from metering.period import Period, months, months_between
+from metering.period import Period, month_of, months, months_between
 
 T = TypeVar("T")
 
@@ -58,7 +58,8 @@ class Evidence:
     """A ledger's connection, its price book, and its log (None where only the ledger is left).
 
     `largest` is how many of many parts are shown; `levels` how far other things (lines behind an entry,
-    events behind usage) are followed.
+    events behind usage) are followed. What was billed in a month goes by what was known at its end: of a log
+    with late events `until` is that month.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -67,6 +68,7 @@ class Evidence:
     log: Log | None = None
     largest: int = LARGEST
     levels: int = EVERY_LEVEL
+    until: Period | None = None
     known: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -90,9 +92,16 @@ class Evidence:
         """Return the months of the ledger, from its first entry to its last."""
         if self.log is not None:
             return self.log.periods
-        query = "select min(month), max(month) from (select month from usage union all select month from entries)"
+        query = (
+            "select min(month), max(month) from (select month from usage union all select month from entries)"
+        )
         first, last = self.once("months", lambda: self.rows(query)[0])
         return [] if first is None else list(months(first, months_between(first, last) + 1))
+
+    def known_in(self, month: date) -> "Evidence":
+        """Return the same as it was known at the end of a month."""
+        has_late = self.log is not None and self.log.has_late
+        return replace(self, until=month_of(month)) if has_late else self
 
     def below(self, levels: int = 1) -> "Evidence":
         """Return the same for so many levels further down."""

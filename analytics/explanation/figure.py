@@ -38,7 +38,7 @@ def held(question: Question, ago: int = 0) -> tuple[Node, ...]:
 
     def whole(row: Row) -> Node | None:
         account, subscription = row.thing.rpartition(" ")[0], row.text.rpartition(", ")[0]
-        found = subscriptions_of(question.evidence.below(), account, month)
+        found = subscriptions_of(question.evidence, account, month)
         node = next((node for name, node in found if name == subscription), None)
         return None if node is None else replace(node, text=row.text, thing=row.thing)
 
@@ -48,7 +48,9 @@ def held(question: Question, ago: int = 0) -> tuple[Node, ...]:
 def opening(question: Question) -> Node:
     """Committed MRR a month before."""
     amount = question.known("mrr_opening")
-    return Node("committed MRR a month before", amount, question.currency, held(question, 1) if amount else ())
+    return Node(
+        "committed MRR a month before", amount, question.currency, held(question, 1) if amount else ()
+    )
 
 
 def movement(kind: str) -> Explained:
@@ -74,7 +76,9 @@ def _moved(question: Question, row: Row) -> Node:
     nodes = []
     for text, month in (("before", add_months(question.month, -1)), ("after", question.month)):
         found = subscriptions_of(question.evidence.below(), account, month)
-        parts = [node for _, node in found if question.by in OF_ACCOUNTS or f", {question.part}:" in node.text]
+        parts = [
+            node for _, node in found if question.by in OF_ACCOUNTS or f", {question.part}:" in node.text
+        ]
         nodes.append(Node(text, total(parts), question.currency, tuple(parts)))
     return Node(row.text, row.amount, question.currency, reasons=tuple(nodes), thing=row.thing)
 
@@ -113,7 +117,7 @@ def _came(kind: str) -> str:
 
 
 def cohort(age: int, what: str) -> Explained:
-    """Return what explains a figure of the customers of so many months ago: `ago`, `now`, `kept`, or a count."""
+    """Return what explains a figure of the customers of some months ago: `mrr now`, `customers kept`."""
     name = f"{what.partition(' ')[0]}_{age}m_{what.partition(' ')[2]}"
     counts = name.startswith("customers")
     texts = {
@@ -129,7 +133,10 @@ def cohort(age: int, what: str) -> Explained:
 
     def explained(question: Question) -> Node:
         part, join = _place(question.by)
-        paying = f"select t.month, t.account, {part} as part, sum(t.amount) as amount from mrr_balances t {join} where t.amount > 0 group by all"
+        paying = (
+            f"select t.month, t.account, {part} as part, sum(t.amount) as amount "
+            f"from mrr_balances t {join} where t.amount > 0 group by all"
+        )
         which = what.partition(" ")[2]
         rows = question.rows(
             f"with paying as ({paying}) select b.account, ({amounts[which]})::decimal(38, 12), "
@@ -152,10 +159,16 @@ def billed(name: str, text: str, where: str = "true") -> Explained:
         part, join = _place(question.by)
         rows = question.rows(
             f"select t.account, sum(t.amount)::decimal(38, 12), t.invoice from invoice_lines t {join} "
-            f"where t.month = ? and {part} = ? and {where} group by all having sum(t.amount) <> 0 order by all",
+            f"where t.month = ? and {part} = ? and {where} "
+            "group by all having sum(t.amount) <> 0 order by all",
             *(question.month, question.part),
         )
-        return Node(text, question.known(name), question.currency, listed(question, rows, question.currency, "invoices"))
+        return Node(
+            text,
+            question.known(name),
+            question.currency,
+            listed(question, rows, question.currency, "invoices"),
+        )
 
     return explained
 
@@ -175,7 +188,9 @@ def revenue(question: Question) -> Node:
         )
         if rows:
             amount = sum((row.amount for row in rows), ZERO)
-            nodes.append(Node(text, amount, question.currency, listed(question, rows, question.currency, "entries")))
+            nodes.append(
+                Node(text, amount, question.currency, listed(question, rows, question.currency, "entries"))
+            )
     return Node("recognised revenue", question.known("revenue"), question.currency, tuple(nodes))
 
 
@@ -195,16 +210,17 @@ def paid_out(name: str, text: str, where: str = "true") -> Explained:
         if question.by in OF_ACCOUNTS:
             part, join = _place(question.by)
             rows = question.rows(
-                f"select t.partner || ' for ' || t.account, t.amount::decimal(38, 12), t.payout from payouts t {join} "
-                f"where t.month = ? and {part} = ? and {where} and t.amount <> 0 order by t.payout",
+                "select t.partner || ' for ' || t.account, t.amount::decimal(38, 12), t.payout "
+                f"from payouts t {join} where t.month = ? and {part} = ? and {where} "
+                "and t.amount <> 0 order by t.payout",
                 *(question.month, question.part),
             )
             return Node(text, amount, question.currency, listed(question, rows, question.currency, "payouts"))
         said = f"{text}, each shared out over its customer's lines of the month by {question.by}"
         rows = question.rows(
             "select t.partner || ' for ' || t.account, t.amount::decimal(38, 12), t.payout from payouts t "
-            f"semi join invoice_lines l on l.month = t.month and l.account = t.account and l.{question.by} = ? "
-            f"where t.month = ? and {where} and t.amount <> 0 order by t.payout",
+            "semi join invoice_lines l on l.month = t.month and l.account = t.account "
+            f"and l.{question.by} = ? where t.month = ? and {where} and t.amount <> 0 order by t.payout",
             *(question.part, question.month),
         )
         reasons = listed(question, rows, question.currency, "payouts")
@@ -232,7 +248,9 @@ def cost_of_revenue(question: Question) -> Node:
         return Node(text, amount, question.currency, nodes)
     rest = EXACTLY.subtract(amount, own)
     unnamed = Question(question.evidence, question.by, "", question.month).value("delivery_cost") or ZERO
-    said = f"{money(unnamed, question.currency)} names no {question.by}: it is shared out by recognised revenue"
+    said = (
+        f"{money(unnamed, question.currency)} names no {question.by}: it is shared out by recognised revenue"
+    )
     own_node = [Node(f"names the {question.by}", own, question.currency, nodes)] if nodes else []
     weight = Node("recognised revenue of the part", question.known("revenue"), question.currency)
     shared = Node(said, rest, question.currency, reasons=(weight,))
@@ -243,7 +261,7 @@ def _expenses(question: Question, patterns: Sequence[str]) -> tuple[Node, ...]:
     part = "''" if question.by == "plan" else of_row(question.by)  # nobody spends money on a plan
     likes = " or ".join("t.cost_centre like ?" for _ in patterns)
     rows = question.rows(
-        "select t.cost_centre || if(t.segment = '', '', ', ' || t.segment) || if(t.channel = '', '', ', ' || t.channel), "
+        "select concat_ws(', ', t.cost_centre, nullif(t.segment, ''), nullif(t.channel, '')), "
         "t.amount::decimal(38, 12), t.entry from postings t where t.ledger_account = 'expense' "
         f"and t.month = ? and {part} = ? and ({likes}) order by t.entry",
         *(question.month, question.part, *patterns),
@@ -252,7 +270,7 @@ def _expenses(question: Question, patterns: Sequence[str]) -> tuple[Node, ...]:
 
 
 def balance(name: str, text: str) -> Explained:
-    """Return what explains a balance: that of the month before, and the entries of the month by their kinds."""
+    """Return what explains a balance: that of the month before, and the month's entries by their kinds."""
     sign = "-" if name == "deferred_revenue" else ""
 
     def explained(question: Question) -> Node:
@@ -265,13 +283,18 @@ def balance(name: str, text: str) -> Explained:
         for (kind,) in kinds:
             rows = question.rows(
                 f"select t.account, ({sign}sum(t.amount))::decimal(38, 12), t.entry from postings t "
-                "join entries e on e.entry = t.entry where t.ledger_account = ? and t.month = ? and e.kind = ? "
-                "group by all having sum(t.amount) <> 0 order by all",
+                "join entries e on e.entry = t.entry where t.ledger_account = ? and t.month = ? "
+                "and e.kind = ? group by all having sum(t.amount) <> 0 order by all",
                 *(name, question.month, kind),
             )
             amount = sum((row.amount for row in rows), ZERO)
             nodes.append(
-                Node(kind.replace("_", " "), amount, question.currency, listed(question, rows, question.currency, "entries"))
+                Node(
+                    kind.replace("_", " "),
+                    amount,
+                    question.currency,
+                    listed(question, rows, question.currency, "entries"),
+                )
             )
         return Node(text, question.known(name), question.currency, tuple(nodes))
 
@@ -283,7 +306,11 @@ def by_month(name: str, text: str, months: int, lag: int = 0) -> Explained:
 
     def explained(question: Question) -> Node:
         nodes = [
-            Node(f"{name.replace('_', ' ')} of {question.said(ago)}", question.known(name, ago), question.currency)
+            Node(
+                f"{name.replace('_', ' ')} of {question.said(ago)}",
+                question.known(name, ago),
+                question.currency,
+            )
             for ago in range(lag, lag + months)
             if question.known(name, ago)
         ]
@@ -301,7 +328,9 @@ FIGURES: dict[str, Explained] = {
     "customers_reactivated": counted("customers_reactivated", "came back", _came("reactivation")),
     "customers_churned": counted("customers_churned", "stopped paying", _came("churn")),
     "customers": counted("customers", "paying customers", _PAYING),
-    "subscriptions": counted("subscriptions", "subscriptions with committed MRR", _HOLDING, 0, "subscription"),
+    "subscriptions": counted(
+        "subscriptions", "subscriptions with committed MRR", _HOLDING, 0, "subscription"
+    ),
     "billed_customers": counted("billed_customers", "billed more than 0", _BILLED),
     **{
         f"{what.replace(' ', f'_{age}m_')}": cohort(age, what)
@@ -325,4 +354,3 @@ FIGURES: dict[str, Explained] = {
     "cash": balance("cash", "cash since the first month"),
 }
 """What explains each figure."""
-

@@ -6,12 +6,14 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from analytics.explanation.evidence import Evidence
-from analytics.explanation.life import life
+from analytics.explanation.evidence import Evidence, Line
+from analytics.explanation.life import slices_of
 from analytics.explanation.node import Node, fact
 from analytics.explanation.words import instant
 from billing.money import SMALLEST
 from billing.proration import Span
+from metering.correction import KIND as CORRECTED
+from metering.known import known
 from metering.meter import USAGE, Meter
 from metering.period import month_of
 
@@ -34,7 +36,7 @@ class Happening(NamedTuple):
     @property
     def place(self) -> str:
         """Where the log has it."""
-        return f"event {self.position} ({self.source} {self.id})"
+        return _placed(self.position, self.source, self.id)
 
     def value(self, name: str) -> str:
         """Return a field of the event, or a dimension of the usage, as text."""
@@ -47,41 +49,109 @@ def events(evidence: Evidence, account: str, key: Key, meter: Meter) -> list[Nod
 
     A single fact, and no number, where the log is not at hand.
     """
-    month, subscription, phase_no, name, dimensions = key
+    _, subscription, _, name, dimensions = key
     if evidence.levels <= 0 or (evidence.log is None and meter.event == USAGE):
         return [fact("the events are in the log, which is not at hand")] if evidence.levels > 0 else []
     span = _span(evidence, account, key)
     wanted = json.loads(dimensions) if dimensions else {}
-    read = _usage(evidence, subscription, name, span) if meter.event == USAGE else _facts(
-        evidence, subscription, meter, span
+    read = (
+        _usage(evidence, subscription, name, span)
+        if meter.event == USAGE
+        else _facts(evidence, subscription, meter, span)
     )
     found = [one for one in read if _dimensions(one, meter) == wanted]
     return list(_COUNTS.get(meter.aggregation, _each)(found, meter))
 
 
+def known_late(evidence: Evidence, line: Line, month: date) -> list[Node]:
+    """Return what became known in a line's month of an earlier month of its subscription."""
+    assert evidence.log is not None, f"{line.thing}: what became known late is in the log"
+    period, known_in = month_of(month), month_of(line.month)
+    rows = evidence.rows(
+        "select position, source, id, occurred_at, recorded_at, quantity from "
+        f"{evidence.log.usage_source([known_in])} where subject = ? and meter = ? and occurred_at >= ? "
+        "and occurred_at < ? order by position",
+        *(line.subscription, line.meter, period.starts_at, period.ends_at),
+    )
+    unit = evidence.book.meters[line.meter].unit if line.meter in evidence.book.meters else ""
+    found = [
+        Node(
+            f"late: {instant(at)}, known on {instant(known)}",
+            quantity,
+            unit,
+            source=_placed(position, source, key),
+        )
+        for position, source, key, at, known, quantity in rows
+    ]
+    told = evidence.rows(
+        "select position, source, id, type, occurred_at, recorded_at from events where subject in (?, ?) "
+        "and recorded_at >= ? and recorded_at < ? and occurred_at < ? order by position",
+        *(line.account, line.subscription, known_in.starts_at, known_in.ends_at, period.ends_at),
+    )
+    found += [
+        fact(f"late: {kind} of {instant(at)}, known on {instant(known)}", _placed(position, source, key))
+        for position, source, key, kind, at, known in told
+    ]
+    rest = len(found) - evidence.largest
+    return found if rest <= 1 else [*found[: evidence.largest], fact(f"{rest} more late events")]
+
+
+def _placed(position: int, source: str, key: str) -> str:
+    return f"event {position} ({source} {key})"
+
+
 def _span(evidence: Evidence, account: str, key: Key) -> Span:
-    """Return the time of a phase in the month of a row of usage."""
+    """Return the time of a phase in the billing period of a row of usage."""
     month, subscription, phase_no, *_ = key
+    own = [one for one in slices_of(evidence, account, subscription, month) if one.phase_no == phase_no]
+    if own:
+        return Span(min(one.from_at for one in own), max(one.until_at for one in own))
     period = month_of(month)
-    for phase, _ in life(evidence, account, subscription):
-        if phase.phase_no == phase_no:
-            return Span(max(phase.starts_at, period.starts_at), min(phase.ends_at or period.ends_at, period.ends_at))
     return Span(period.starts_at, period.ends_at)
 
 
 def _usage(evidence: Evidence, subscription: str, meter: str, span: Span) -> Iterator[Happening]:
-    """Read the usage that the block of the month holds."""
+    """Read the usage of a time that the log knows by now, as it was corrected."""
     assert evidence.log is not None
-    months = [one for one in evidence.log.periods if one.starts_at <= span.starts_at < one.ends_at]
-    files = [str(path) for path in evidence.log.usage_files(months)] if months else []
-    if not files:
+    log = evidence.log
+    periods = [one for one in log.periods if one.starts_at < span.ends_at and one.ends_at > span.starts_at]
+    if not periods:
         return
+    source = known(log, log.periods[-1]).usage_source(periods)
     rows = evidence.rows(
-        "select position, source, id, occurred_at, quantity, dimensions from read_parquet(?) "
+        f"select position, source, id, occurred_at, quantity, dimensions from {source} "
         "where subject = ? and meter = ? and occurred_at >= ? and occurred_at < ? order by position",
-        *(files, subscription, meter, span.starts_at, span.ends_at),
+        *(subscription, meter, span.starts_at, span.ends_at),
     )
-    yield from (Happening(*row) for row in rows)
+    found = [Happening(*row) for row in rows]
+    yield from _corrected(evidence, found, subscription, meter, span) if log.has_corrections else found
+
+
+def _corrected(
+    evidence: Evidence, found: list[Happening], subscription: str, meter: str, span: Span
+) -> Iterator[Happening]:
+    """Put corrections to the usage: of a named event the last one stands, others are differences."""
+    rows = evidence.rows(
+        "select position, source, id, occurred_at, data from events where type = ? and subject = ? "
+        "and occurred_at >= ? and occurred_at < ? order by recorded_at, position",
+        *(CORRECTED, subscription, span.starts_at, span.ends_at),
+    )
+    instead: dict[str, Decimal] = {}
+    differences = []
+    for position, source, key, at, data in rows:
+        said = json.loads(data)
+        if said["meter"] != meter:
+            continue
+        quantity = Decimal(str(said["quantity"]))
+        if said["corrects"]:
+            instead[said["corrects"]] = quantity
+        else:
+            differences.append(Happening(position, source, key, at, quantity, said["dimensions"]))
+    for one in found:
+        quantity = instead.get(f"{one.source}/{one.id}", one.quantity)
+        if quantity:
+            yield one._replace(quantity=quantity)
+    yield from differences
 
 
 def _facts(evidence: Evidence, subscription: str, meter: Meter, span: Span) -> Iterator[Happening]:
@@ -95,7 +165,7 @@ def _facts(evidence: Evidence, subscription: str, meter: Meter, span: Span) -> I
     for row in rows:
         fields: dict[str, Any] = json.loads(row[4])
         quantity = Decimal(str(fields[meter.quantity])) if meter.quantity else ONE
-        yield Happening(*row[:4], quantity, row[4])
+        yield Happening(row[0], row[1], row[2], row[3], quantity, row[4])
 
 
 def _dimensions(one: Happening, meter: Meter) -> dict[str, str]:

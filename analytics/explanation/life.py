@@ -45,7 +45,7 @@ class Slice(NamedTuple):
 
 def subscriptions(evidence: Evidence, account: str) -> Subscriptions:
     """Return the subscriptions of an account as its facts make them."""
-    return evidence.once(("subscriptions", account), lambda: _folded(evidence, account))
+    return evidence.once(("subscriptions", account, evidence.until), lambda: _folded(evidence, account))
 
 
 def life(evidence: Evidence, account: str, subscription: str) -> list[Lived]:
@@ -73,7 +73,7 @@ def slices_of(evidence: Evidence, account: str, subscription: str, month: date) 
         names = ("subscription", *Slice._fields)
         return [(row[0], Slice(*row[1:])) for row in frame.select(names).iter_rows()]
 
-    found = evidence.once(("slices", account, month), cut)
+    found = evidence.once(("slices", account, month, evidence.until), cut)
     return [one for name, one in found if name == subscription]
 
 
@@ -94,14 +94,14 @@ def dated_walk(evidence: Evidence, account: str) -> Walk:
         folded = subscriptions(evidence, account)
         return dated_charges(folded, folded.frame(), evidence.book, evidence.periods(), {})
 
-    return evidence.once(("dated", account), walked)
+    return evidence.once(("dated", account, evidence.until), walked)
 
 
 def _folded(evidence: Evidence, account: str) -> Subscriptions:
     rows = evidence.rows(
         "select position, source, id, type, subject, occurred_at, recorded_at, data from events "
-        "where subject = ? order by position",
-        account,
+        "where subject = ? and (? or recorded_at < ?) order by occurred_at, source, length(id), id",
+        *(account, evidence.until is None, evidence.until.ends_at if evidence.until else None),
     )
     facts = [
         Fact(position, Event(source, key, subject, at, decode(kind, data), known_at))
@@ -115,4 +115,3 @@ def _folded(evidence: Evidence, account: str) -> Subscriptions:
 def units_text(part: Part, unit: str) -> str:
     """Say how much of a period is counted: `22 of 31 days`."""
     return f"{part.part:,} of {part.whole:,} {'day' if unit == 'none' else unit}s"
-

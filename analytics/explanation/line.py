@@ -32,6 +32,7 @@ KINDS: dict[str, Explainer] = {
     "discount": _later("deduction", "discount"),
     "refund": _later("deduction", "refund"),
     "true_up": _later("shortfall", "true_up"),
+    "adjustment": _later("adjustment", "adjustment"),
 }
 """How lines of each kind are explained."""
 
@@ -46,14 +47,17 @@ def invoice(evidence: Evidence, name: str) -> Node | None:
     account, month, issued_on, due_on, currency = rows[0]
     lines = [line(evidence.below(), one) for one in evidence.lines("invoice = ?", name)]
     paid = evidence.rows(
-        "select kind, attempt, occurred_on, amount from payments where invoice = ? order by occurred_on, attempt",
+        "select kind, attempt, occurred_on, amount from payments where invoice = ? "
+        "order by occurred_on, attempt",
         name,
     )
     reasons = [fact(f"issued on {issued_on}, due on {due_on}")]
     for kind, attempt, day, amount in paid:
         tries = f", try {attempt}" if attempt else ""
         reasons.append(fact(f"{kind.replace('_', ' ')} on {day}{tries}: {money(amount, currency)}"))
-    return added(f"invoice of {account} for {label(month)}", lines, currency, thing=name, reasons=tuple(reasons))
+    return added(
+        f"invoice of {account} for {label(month)}", lines, currency, thing=name, reasons=tuple(reasons)
+    )
 
 
 def line(evidence: Evidence, row: Line) -> Node:
@@ -64,7 +68,7 @@ def line(evidence: Evidence, row: Line) -> Node:
         text += f", {row.dimensions}"
     if evidence.levels <= 0:
         return Node(text, row.amount, row.currency, thing=row.thing)
-    charged = KINDS[row.kind](evidence.below(), row)
+    charged = KINDS[row.kind](evidence.known_in(row.month).below(), row)
     convention = evidence.book.conventions
     places = minor_units(row.currency)
     rounding = f"rounded {convention.rounding.replace('_', ' ')} to {places} places"

@@ -1,7 +1,7 @@
 """Metrics: each by its formula with its numbers, down to the movements, entries and lines of the ledger.
 
-The numbers of a formula are those that `analytics.metrics` derives it from, at full precision; where a formula
-here does not come to the metric, that is an AssertionError.
+The numbers of a formula are those that `analytics.metrics` derives it from, at full precision; where a
+formula here does not come to the metric, that is an AssertionError.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,9 +32,10 @@ def metric(question: Question, name: str, *, is_rounded: bool = True) -> Node:
         return Node(text, amount, _unit(question, name))
     node = _FORMULAS[name](question.below()) if name in _FORMULAS else FIGURES[name](question.below())
     assert node.amount == value, f"{text}: its formula comes to {node.amount}, and it is {value}"
-    said = text if name not in _FORMULAS else f"{text} = {node.text}"
+    words = text if name not in _FORMULAS else f"{text} = {node.text}"
     parts = node.parts if node.amount == amount else ()
-    return Node(said, amount, _unit(question, name), parts, node.reasons if parts or not node.parts else (node,))
+    reasons = node.reasons if parts or not node.parts else (node,)
+    return Node(words, amount, _unit(question, name), parts, reasons)
 
 
 def _rounded(value: Decimal) -> Decimal:
@@ -65,7 +66,11 @@ def _number(question: Question, name: str) -> Node:
 
 
 def _figure_unit(question: Question, name: str) -> str:
-    return "customer" if name.startswith(("customers", "won_customers", "exposed", "lost")) else question.currency
+    return (
+        "customer"
+        if name.startswith(("customers", "won_customers", "exposed", "lost"))
+        else question.currency
+    )
 
 
 _WORDS = {
@@ -88,7 +93,9 @@ def added(names: str) -> Explained:
                 node = Node(f"less {node.text}", -(node.amount or ZERO), node.unit, reasons=node.children)
             parts.append(node)
         text = names.replace("_", " ").replace(" +", " + ").replace(" -", " − ").lstrip("+")
-        return Node(text, total(parts), parts[0].unit, tuple(part for part in parts if part.amount or len(parts) == 1))
+        return Node(
+            text, total(parts), parts[0].unit, tuple(part for part in parts if part.amount or len(parts) == 1)
+        )
 
     return explained
 
@@ -107,7 +114,9 @@ def _divided(question: Question, first: Node, second: Node, *more: Node) -> Node
     assert first.amount is not None, f"{first.text} has no value"
     assert second.amount, f"{second.text} is nothing to divide by"
     value = over(first.amount, second.amount)
-    return Node(f"{number(first.amount)} / {number(second.amount)}", value, RATIO, reasons=(first, second, *more))
+    return Node(
+        f"{number(first.amount)} / {number(second.amount)}", value, RATIO, reasons=(first, second, *more)
+    )
 
 
 def share_lost(before: str, kept: str, *also: str) -> Explained:
@@ -139,7 +148,7 @@ def a_year_of(name: str) -> Explained:
 
 
 def power(value: Decimal, exponent: int) -> Decimal:
-    """Multiply a number by itself, as `analytics.formula.power` does, keeping 12 places after each product."""
+    """Multiply a number by itself as `analytics.formula.power` does: 12 places after each product."""
     if exponent == 1:
         return value
     half = power(value, exponent // 2)
@@ -155,7 +164,7 @@ def _committed_mrr(question: Question) -> Node:
     names = ["mrr_opening", *(kind for kind in kinds if question.known(kind))]
     parts = [_number(question, name) for name in names]
     text = " + ".join(name.removeprefix("mrr_") for name in names)
-    paid = held(question) if question.known("committed_mrr") else ()
+    paid = held(question.below()) if question.known("committed_mrr") else ()
     payers = Node("who pays it", question.known("committed_mrr"), question.currency, paid)
     return Node(text, total(parts), question.currency, tuple(parts), (payers,))
 
@@ -219,7 +228,11 @@ def _payback(question: Question) -> Node:
     mrr, margin = _number(question, "won_mrr"), _number(question, "recurring_margin")
     earned = times(mrr.amount or ZERO, margin.amount or ZERO)
     text = f"{number(mrr.amount or ZERO)} × {number(margin.amount or ZERO)} a month"
-    return _divided(question, _number(question, "matched_cost"), Node(text, earned, question.currency, reasons=(mrr, margin)))
+    return _divided(
+        question,
+        _number(question, "matched_cost"),
+        Node(text, earned, question.currency, reasons=(mrr, margin)),
+    )
 
 
 def _monthly_profit(question: Question) -> Node:
@@ -238,7 +251,11 @@ def _ltv(question: Question) -> Node:
 
 
 def _ltv_capped(question: Question) -> Node:
-    horizon, profit, churn = question.policy.horizon, _monthly_profit(question), _number(question, "trailing_churn")
+    horizon, profit, churn = (
+        question.policy.horizon,
+        _monthly_profit(question),
+        _number(question, "trailing_churn"),
+    )
     rate = churn.amount or ZERO
     months = over(ONE - power(ONE - rate, horizon), rate) if rate else Decimal(horizon)
     said = f"(1 − (1 − {number(rate)})^{horizon}) / {number(rate)} months" if rate else f"{horizon} months"

@@ -22,8 +22,8 @@ LARGEST = 5
 class Node:
     """One number and where it comes from.
 
-    `unit` is a currency's code, the unit of a meter, `ratio`, or "" for a plain number; `source` says where the
-    price book or the log has it; `thing` is what `explain` calls it, where it can be explained by itself.
+    `unit` is a currency's code, the unit of a meter, `ratio`, or "" for a plain number; `source` says where
+    the price book or the log has it; `thing` is what `explain` calls it, where it can be explained by itself.
     Raises AssertionError, with the node's name, where the parts do not add up to the amount.
     """
 
@@ -91,9 +91,7 @@ def added(text: str, parts: Sequence[Node], unit: str, **more: Any) -> Node:
     return Node(text, total(parts), unit, tuple(parts), **more)
 
 
-def few(
-    parts: Sequence[Node], unit: str, *, largest: int = LARGEST, what: str = "more"
-) -> tuple[Node, ...]:
+def few(parts: Sequence[Node], unit: str, *, largest: int = LARGEST, what: str = "more") -> tuple[Node, ...]:
     """Return the largest parts, and one part for all the others together; few parts stay as they are."""
     if len(parts) <= largest + 1:
         return tuple(parts)

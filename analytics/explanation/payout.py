@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from analytics.explanation.evidence import Evidence
-from analytics.explanation.node import Node, fact, few, total
 from analytics.explanation.line import reference
+from analytics.explanation.node import Node, fact, few, total
 from analytics.explanation.tariff import steps, with_rest
 from analytics.explanation.words import instant, label, money, number
 from billing.money import ZERO, over, times
@@ -58,7 +58,8 @@ def payout(evidence: Evidence, name: str) -> Node | None:
 
 
 def _payout(evidence: Evidence, row: Payout) -> Node:
-    text = f"{row.kind.replace('_', ' ')} to {row.partner} under {row.agreement}: {row.account}, {label(row.month)}"
+    kind = row.kind.replace("_", " ")
+    text = f"{kind} to {row.partner} under {row.agreement}: {row.account}, {label(row.month)}"
     if evidence.levels <= 0:
         return Node(text, row.amount, row.currency, thing=row.payout)
     rule = evidence.book.agreements[row.agreement]
@@ -70,13 +71,19 @@ def _payout(evidence: Evidence, row: Payout) -> Node:
     if len(customers) == 1:
         return Node(text, row.amount, row.currency, earned.parts, tuple(reasons), earned.source, row.payout)
     share = over(times(window.earned, window.part), window.basis) if window.basis else ZERO
-    said = f"{money(window.part, row.currency)} of {money(window.basis, row.currency)} billed, of {money(window.earned, row.currency)}"
+    part, basis, whole = (money(one, row.currency) for one in (window.part, window.basis, window.earned))
+    said = f"{whole} × {part} of {basis} that was billed"
     parts = with_rest(
-        [Node(said, share, row.currency)], row.amount, "split into whole cents, by the largest remainder", row.currency
+        [Node(said, share, row.currency)],
+        row.amount,
+        "split into whole cents, by the largest remainder",
+        row.currency,
     )
     shown = few(customers, row.currency, largest=evidence.largest, what="more customers")
     split = Node("split over the customers of the month", total(customers), row.currency, shown)
-    return Node(text, row.amount, row.currency, tuple(parts), (earned, split, *reasons), earned.source, row.payout)
+    return Node(
+        text, row.amount, row.currency, tuple(parts), (earned, split, *reasons), earned.source, row.payout
+    )
 
 
 def worked(evidence: Evidence, agreement: str) -> Workings:
@@ -116,7 +123,7 @@ def _window(evidence: Evidence, row: Payout) -> Window:
         pl.col("month") == row.month, pl.col("partner") == row.partner, pl.col("account") == row.account
     )
     assert len(found) == 1, f"{row.payout}: {len(found)} shares of the month are its customer's"
-    one: dict[str, Any] = found.row(0, named=True)
+    one: Any = found.row(0, named=True)
     return Window(**{name: one.get(name) for name in Window._fields})
 
 
@@ -125,7 +132,10 @@ def _earned(evidence: Evidence, row: Payout, rule: Agreement, window: Window) ->
     path: tuple[str, ...] = ("agreements", row.agreement)
     rate: Rate = rule
     if window.plan is not None:
-        rate, path = Rate(model="percentage", unit_price=rule.by_plan[window.plan]), (*path, "by_plan", window.plan)
+        rate, path = (
+            Rate(model="percentage", unit_price=rule.by_plan[window.plan]),
+            (*path, "by_plan", window.plan),
+        )
     source = evidence.cite(*path, source=rule.source)
     nodes = steps(
         rate, window.basis, unit=row.currency, currency=row.currency, source=source, before=window.before
@@ -146,7 +156,9 @@ def _customers(evidence: Evidence, row: Payout, window: Window) -> list[Node]:
         *(row.month, row.partner, row.agreement),
     )
     return [
-        Node(account, amount, row.currency, thing=payout) for account, amount, payout in rows if account in accounts
+        Node(account, amount, row.currency, thing=payout)
+        for account, amount, payout in rows
+        if account in accounts
     ]
 
 
@@ -159,7 +171,9 @@ def _billed(evidence: Evidence, row: Payout) -> Node:
     lines = evidence.lines("account = ? and month = ?", row.account, row.month)
     nodes = [reference(line) for line in lines if (line.invoice, line.line_no) in keys]
     text = f"billed to {row.account} in {label(row.month)}"
-    return Node(text, row.basis, row.currency, few(nodes, row.currency, largest=evidence.largest, what="more lines"))
+    return Node(
+        text, row.basis, row.currency, few(nodes, row.currency, largest=evidence.largest, what="more lines")
+    )
 
 
 def _before(evidence: Evidence, row: Payout, rule: Agreement, window: Window) -> Iterator[Node]:
@@ -199,6 +213,3 @@ def _revenue(row: Payout) -> str:
     if row.revenue == "net":
         return "net: it is taken off the revenue of the lines"
     return "gross: it is an expense, and the lines stay revenue"
-
-
-

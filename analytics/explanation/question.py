@@ -42,7 +42,7 @@ class Question:
     @property
     def months(self) -> list[dict[str, Any]]:
         """The figures of the part, a row a month, up to the month asked about."""
-        rows = self.evidence.once(("workings", self.by), self._workings)
+        rows = self.evidence.once(("workings", self.by), self.workings)
         return [row for row in rows if row["part"] == self.part and row["month"] <= self.month]
 
     def value(self, name: str, ago: int = 0) -> Decimal | None:
@@ -77,7 +77,8 @@ class Question:
         """Return the rows of a query that names text, amount and thing."""
         return [Row(*row) for row in self.evidence.rows(query, *values)]
 
-    def _workings(self) -> list[dict[str, Any]]:
+    def workings(self) -> list[dict[str, Any]]:
+        """Derive every figure and metric of every month and part."""
         return workings(self.evidence.connection, self.by, self.policy).to_dicts()
 
 
@@ -91,10 +92,10 @@ def asked(evidence: Evidence, month: date, split: str = "") -> Question:
         raise problem("by", f"there is no {by!r}", did_you_mean(by, SPLITS))
     dimension: Dimension = by if split else "whole"  # type: ignore[assignment]  # it is one of SPLITS
     question = Question(evidence, dimension, part, month)
-    rows = evidence.once(("workings", dimension), question._workings)
+    rows = evidence.once(("workings", dimension), question.workings)
     parts = dict.fromkeys(row["part"] for row in rows)
     if part not in parts:
-        raise problem(f"by {by}", f"there is no {by} {part!r}", did_you_mean(part, parts))
+        raise problem(f"by {by}", f"there is no {by} {part!r}", did_you_mean(part, filter(None, parts)))
     if month not in {row["month"] for row in rows}:
         months = [label(row["month"]) for row in rows if row["part"] == part]
         remedy = f"it has {months[0]} to {months[-1]}" if months else "the ledger has no month"

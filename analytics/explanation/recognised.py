@@ -23,14 +23,16 @@ class Drawn(NamedTuple):
 
 
 def earned(evidence: Evidence, line: Line, month: date, *, is_broken: bool) -> Node:
-    """Explain what a month earns of a deferred line: by its days, or as the units it sold are drawn or lost."""
+    """Explain what a month earns of a deferred line: by its days, or as the units it sold are drawn."""
     period = month_of(month)
     by_days = line.ends_on > add_months(line.month, 1) and not is_broken
     if by_days:
         now, before = (_by_day(evidence, line, day) for day in (period.ends_on, period.starts_on))
     else:
         now = _by_units(evidence, line, period, is_broken=is_broken)
-        before = _by_units(evidence, line, month_of(period.starts_on - timedelta(days=1)), is_broken=is_broken)
+        before = _by_units(
+            evidence, line, month_of(period.starts_on - timedelta(days=1)), is_broken=is_broken
+        )
     parts = [now]
     if before.amount:
         parts.append(Node(f"less {before.text}", -before.amount, line.currency, reasons=before.parts))
@@ -66,7 +68,11 @@ def _by_units(evidence: Evidence, line: Line, period: Period, *, is_broken: bool
     if is_broken:
         return Node(text, lost.amount, line.currency, lost.parts)
     whole = _share(evidence, line, drawn.drawn + drawn.lost, drawn, "drawn or expired")
-    parts = [whole] if not lost.amount else [whole, Node(f"less {lost.text}", -lost.amount, line.currency, reasons=lost.parts)]
+    parts = (
+        [whole]
+        if not lost.amount
+        else [whole, Node(f"less {lost.text}", -lost.amount, line.currency, reasons=lost.parts)]
+    )
     return added(text, parts, line.currency)
 
 
@@ -92,9 +98,7 @@ def _drawn(evidence: Evidence, line: Line, period: Period) -> Drawn:
         for _, quantity, expires_on, drawn in rows
         if expires_on is not None and expires_on <= period.ends_on
     )
-    return Drawn(
-        sum((row[1] for row in rows), ZERO), sum((row[3] for row in rows), ZERO), sum(lost, ZERO)
-    )
+    return Drawn(sum((row[1] for row in rows), ZERO), sum((row[3] for row in rows), ZERO), sum(lost, ZERO))
 
 
 def _sold(evidence: Evidence, line: Line) -> list[str]:
@@ -110,12 +114,14 @@ def _sold(evidence: Evidence, line: Line) -> list[str]:
         usage = same[0] if same else line
     deferred = [name for name, one in evidence.book.entitlements.items() if one.deferred]
     rows = evidence.rows(
-        'select "grant", line_no from grants where invoice = ? and list_contains(?, entitlement) order by all',
+        'select "grant", line_no from grants where invoice = ? and list_contains(?, entitlement) '
+        "order by all",
         *(usage.invoice, deferred),
     )
     shared = evidence.rows(
         "select distinct o.line_no from rated_usage r join rated_usage o "
-        "using (invoice, month, subscription, phase_no, meter, dimensions) where r.invoice = ? and r.line_no = ?",
+        "using (invoice, month, subscription, phase_no, meter, dimensions) "
+        "where r.invoice = ? and r.line_no = ?",
         *(usage.invoice, usage.line_no),
     )
     lines = {usage.line_no, *(number for (number,) in shared)}
@@ -126,12 +132,13 @@ def _grants(evidence: Evidence, line: Line) -> Iterator[Node]:
     sold = _sold(evidence, line)
     nodes = []
     for grant in sold:
-        row = evidence.rows('select granted_on, expires_on, quantity, drawn from grants where "grant" = ?', grant)[0]
+        row = evidence.rows(
+            'select granted_on, expires_on, quantity, drawn from grants where "grant" = ?', grant
+        )[0]
         granted_on, expires_on, quantity, drawn = row
         ends = f" up to {expires_on}" if expires_on else ""
-        nodes.append(fact(f"grant {grant}: {number(quantity)} units from {granted_on}{ends}, {number(drawn)} drawn by now"))
+        said = f"{number(quantity)} units from {granted_on}{ends}, {number(drawn)} drawn by now"
+        nodes.append(fact(f"grant {grant}: {said}"))
     yield from nodes[: evidence.largest]
     if len(nodes) > evidence.largest:
         yield fact(f"{number(len(nodes) - evidence.largest)} more grants")
-
-

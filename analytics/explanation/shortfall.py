@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator
 from datetime import date
-from decimal import Decimal
 
 import polars as pl
 
 from analytics.explanation.charge import Charged
-from analytics.explanation.earlier import carried
+from analytics.explanation.deduction import bounded
+from analytics.explanation.earlier import billed_before
 from analytics.explanation.evidence import Evidence, Line
 from analytics.explanation.life import phase_of
 from analytics.explanation.node import Node, added, fact, few, total
 from analytics.explanation.tariff import Tariff, steps
-from analytics.explanation.words import counted, days_text, label, money, number
-from billing.money import EXACTLY, ZERO
+from analytics.explanation.words import counted, days_text, label
+from billing.money import ZERO
 from metering.period import add_months, months_between
 
 YEAR_MONTHS = 12
@@ -24,7 +24,19 @@ COMMITMENT = "commitment"
 
 def true_up(evidence: Evidence, line: Line) -> Charged:
     """Explain what a contract year is trued up by: an amount, or a quantity at its price."""
-    return _quantity(evidence, line) if line.meter else _amount(evidence, line)
+    if not line.meter:
+        return _amount(evidence, line)
+    found = None if _commits(evidence, line) else bounded(evidence, line)
+    return _quantity(evidence, line) if found is None else found
+
+
+def _commits(evidence: Evidence, line: Line) -> bool:
+    """Tell whether a line's price commits to a quantity, which is trued up once a contract year is over."""
+    price = evidence.book.plans[line.plan].prices[line.price]
+    return bool(price.commitment) and (line.starts_on, line.ends_on) != (
+        line.month,
+        add_months(line.month, 1),
+    )
 
 
 def _amount(evidence: Evidence, line: Line) -> Charged:
@@ -38,8 +50,12 @@ def _amount(evidence: Evidence, line: Line) -> Charged:
     nodes = [Node(text, least, line.currency, source=source)]
     if billed:
         shown = few(billed, line.currency, largest=evidence.largest, what="more months")
-        nodes.append(Node("less what was billed in it", -total(_negative(billed)), line.currency, tuple(shown)))
-    return Charged(nodes, [fact(f"contract year {number_of_year + 1}: {days_text(line.starts_on, line.ends_on)}")])
+        nodes.append(
+            Node("less what was billed in it", -total(_negative(billed)), line.currency, tuple(shown))
+        )
+    return Charged(
+        nodes, [fact(f"contract year {number_of_year + 1}: {days_text(line.starts_on, line.ends_on)}")]
+    )
 
 
 def _negative(nodes: list[Node]) -> list[Node]:
@@ -50,12 +66,13 @@ def _billed(evidence: Evidence, line: Line) -> Iterator[Node]:
     """Yield what was billed in each month of a contract year, taken off what is due."""
     rows = evidence.rows(
         "select month, sum(amount) from invoice_lines where subscription = ? and month between ? and ? "
-        "and not (kind = 'true_up' and meter = '' and month = ?) group by month having sum(amount) <> 0 "
-        "order by month",
-        *(line.subscription, line.starts_on, line.month, line.month),
+        "and not (kind = 'true_up' and meter = '') group by month having sum(amount) <> 0 order by month",
+        *(line.subscription, line.starts_on, line.month),
     )
     for month, amount in rows:
-        yield Node(f"billed in {label(month)}", -amount, line.currency, thing=f"INV-{label(month)}-{line.account}")
+        yield Node(
+            f"billed in {label(month)}", -amount, line.currency, thing=f"INV-{label(month)}-{line.account}"
+        )
 
 
 def _quantity(evidence: Evidence, line: Line) -> Charged:
@@ -83,13 +100,21 @@ def _quantity(evidence: Evidence, line: Line) -> Charged:
     missing = Node(text, line.quantity, unit, few(counted_nodes, unit, largest=YEAR_MONTHS + 1))
     reasons = [missing]
     if price.window != "period":
-        reasons.append(added("counted before in the window", [node for month, node in taken if price.window == "life" or month >= line.starts_on], unit))
+        reasons.append(
+            added(
+                "counted before in the window",
+                [node for month, node in taken if price.window == "life" or month >= line.starts_on],
+                unit,
+            )
+        )
     return Charged(nodes, reasons)
 
 
 def _taken(evidence: Evidence, line: Line, unit: str) -> Iterator[tuple[date, Node]]:
     """Yield what the price counted in each month up to a line's, whether or not an invoice says it."""
-    counted_by_month = carried(evidence, line.account, add_months(line.month, 1)).commitments.counted
+    counted_by_month = billed_before(
+        evidence, line.account, add_months(line.month, 1)
+    ).carried.commitments.counted
     found = counted_by_month.filter(
         pl.col("subscription") == line.subscription,
         pl.col("plan") == line.plan,

@@ -59,7 +59,7 @@ def steps(
     before: Decimal | None = None,
     allowance: Decimal = ZERO,
 ) -> list[Node]:
-    """Return the arithmetic of a rate, a node a step; together they are what `billing.pricing.charge` says."""
+    """Return the arithmetic of a rate, a node a step; together they are what `billing.pricing` charges."""
     found = explain(rate, quantity, before=before, allowance=allowance)
     return [Node(worded(step, rate, unit, currency), step.amount, currency, source=source) for step in found]
 

@@ -1,8 +1,8 @@
 """Things: what can be explained, by the names that a ledger gives them.
 
-    INV-2026-03-acme      an invoice           INV-2026-03-acme/2        its second line
-    PAY-2026-03-...       a payout             REC-2026-03-.../1         a posting of an entry
-    mrr 2026-05           a metric of a month  acme 2026-05              an account's month
+INV-2026-03-acme      an invoice           INV-2026-03-acme/2        its second line
+PAY-2026-03-...       a payout             REC-2026-03-.../1         a posting of an entry
+mrr 2026-05           a metric of a month  acme 2026-05              an account's month
 """
 
 import re
@@ -17,10 +17,15 @@ from analytics.explanation.line import invoice, line_of
 from analytics.explanation.node import Node
 from metering.document import Problems, did_you_mean, problem
 
-ALIASES = {"mrr": "committed_mrr", "churn": "logo_churn", "payback": "payback_months", "margin": "gross_margin"}
+ALIASES = {
+    "mrr": "committed_mrr",
+    "churn": "logo_churn",
+    "payback": "payback_months",
+    "margin": "gross_margin",
+}
 """Short names of metrics."""
 
-DEPTHS = {"metric": 4, "account": 3, "invoice": 3}
+DEPTHS = {"metric": 2, "account": 3, "invoice": 3}
 """How far things that hold many others are explained, unless someone asks for more."""
 
 _MONTH = re.compile(r"(.+?)\s+(\d{4})-(\d{2})")
@@ -30,7 +35,7 @@ NEAR_MAX = 5
 
 
 def explained(evidence: Evidence, name: str, *, by: str = "", depth: int | None = None) -> Node:
-    """Explain a thing by its name. Raises Problems, with the nearest names, where the ledger has no such thing.
+    """Explain a thing by its name. Raises Problems, with the nearest names, for what the ledger has not.
 
     `by` asks for a part of a metric, as in `segment=smb`; `depth` for so many levels.
     """
@@ -61,9 +66,15 @@ def _of_month(evidence: Evidence, what: str, month: date, *, by: str, depth: int
             raise problem("by", f"{key} cannot be split by {question.by}", f"its splits: {splits}")
         node: Node = import_module("analytics.explanation.metric").metric(question, key)
         return node.cut(limit)
-    accounts = {account for (account,) in evidence.rows("select account from accounts where account = ?", what)}
+    accounts = {
+        account for (account,) in evidence.rows("select account from accounts where account = ?", what)
+    }
     if not accounts:
-        known = [*from_metrics.METRICS, *ALIASES, *_near(evidence, what, "select account as name from accounts")]
+        known = [
+            *from_metrics.METRICS,
+            *ALIASES,
+            *_near(evidence, what, "select account as name from accounts"),
+        ]
         raise problem("thing", f"there is no metric and no account {what!r}", did_you_mean(what, known))
     if by:
         raise problem("by", f"{what!r} is an account, and no metric", "leave it out")
@@ -101,7 +112,9 @@ def _posting(evidence: Evidence, name: str) -> Node | None:
     found = _NUMBERED.fullmatch(name)
     if found is None:
         return None
-    node: Node | None = import_module("analytics.explanation.entry").posting(evidence, found[1], int(found[2]))
+    node: Node | None = import_module("analytics.explanation.entry").posting(
+        evidence, found[1], int(found[2])
+    )
     return node
 
 

@@ -39,16 +39,16 @@ class Measured(NamedTuple):
         return self.month, self.subscription, self.phase_no, self.meter, self.dimensions
 
 
-_SAME = " and ".join(
-    f"t.{name} = ?" for name in ("month", "subscription", "phase_no", "meter", "dimensions")
-)
+_SAME = " and ".join(f"t.{name} = ?" for name in ("month", "subscription", "phase_no", "meter", "dimensions"))
 
 
 def usage(evidence: Evidence, line: Line) -> Charged:
     """Explain what usage costs: tier by tier, with what the window has counted before."""
     lived = phase_of(evidence, line)
     tariff = next(tariffs(evidence, line))
-    slices = [one for one in slices_of(evidence, line.account, line.subscription, line.month) if not one.trial]
+    slices = [
+        one for one in slices_of(evidence, line.account, line.subscription, line.month) if not one.trial
+    ]
     day = max((one.period_starts_on for one in slices), default=line.month)
     price, meter = tariff.on(day, lived), evidence.book.meters[line.meter]
     source = tariff.cite(evidence, day, lived)
@@ -92,7 +92,7 @@ def _used(evidence: Evidence, line: Line, meter: Meter) -> Node:
     rows = measured_by(evidence, line)
     parts = [_rated(evidence, line, row, meter) for row in rows]
     text = f"{counted(line.quantity, meter.unit)} counted by meter {line.meter}"
-    if sum((row.rated for row in rows), ZERO) != line.quantity:
+    if not rows or sum((row.rated for row in rows), ZERO) != line.quantity:
         return Node(text, line.quantity, meter.unit, reasons=tuple(parts))
     shown = few(parts, meter.unit, largest=evidence.largest, what="more rows of usage")
     source = evidence.cite("meters", line.meter, source=meter.source)
@@ -130,11 +130,19 @@ def _elsewhere(evidence: Evidence, line: Line, row: Measured, meter: Meter) -> I
         yield Node(f"covered by grant {grant}", -quantity, meter.unit, source=source)
     others = evidence.rows(
         "select l.plan, max(t.quantity) from rated_usage t join invoice_lines l using (invoice, line_no) "
-        f"where {_SAME} and l.plan <> ? group by l.plan order by l.plan",
+        f"where {_SAME} and l.plan <> ? and l.kind = 'usage' group by l.plan order by l.plan",
         *(*row.key, line.plan),
     )
     for plan, quantity in others:
         yield Node(f"rated as usage of {plan}", -quantity, meter.unit)
+    late = evidence.rows(
+        "select l.invoice, l.line_no, t.quantity from rated_usage t join invoice_lines l "
+        f"using (invoice, line_no) where {_SAME} and l.plan = ? and l.price = ? and l.kind = 'adjustment' "
+        "order by all",
+        *(*row.key, line.plan, line.price),
+    )
+    for invoice, line_no, quantity in late:
+        yield Node("known later", -quantity, meter.unit, thing=f"{invoice}/{line_no}")
 
 
 def _source(evidence: Evidence, entitlement: str) -> str:
@@ -201,7 +209,9 @@ def _window(evidence: Evidence, line: Line, price: Price, before: Decimal, meter
     rest = EXACTLY.subtract(before, total(parts))
     if rest:
         parts.append(Node("in months without an invoice", rest, meter.unit))
-    return Node(text, before, meter.unit, few(parts, meter.unit, largest=evidence.largest, what="more months"))
+    return Node(
+        text, before, meter.unit, few(parts, meter.unit, largest=evidence.largest, what="more months")
+    )
 
 
 def dimensions_of(text: str) -> dict[str, str]:

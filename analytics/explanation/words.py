@@ -67,7 +67,11 @@ def label(month: date) -> str:
 def days_text(starts_on: date, ends_on: date) -> str:
     """Write a service period with its first and its last day; a whole month by its name."""
     last = ends_on - timedelta(days=1)
-    if starts_on.day == 1 and ends_on.day == 1 and (last.year, last.month) == (starts_on.year, starts_on.month):
+    if (
+        starts_on.day == 1
+        and ends_on.day == 1
+        and (last.year, last.month) == (starts_on.year, starts_on.month)
+    ):
         return label(starts_on)
     return f"{starts_on}" if last == starts_on else f"{starts_on} to {last}"
 

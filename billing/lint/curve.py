@@ -39,7 +39,10 @@ class Piece(NamedTuple):
 
 
 def pieces(rate: Rate) -> list[Piece]:
-    """Return the stretches of a rate without its minimum and maximum; none of a package, which is stairs."""
+    """Return the stretches of a rate without its minimum and maximum; none of a package, which is stairs.
+
+    The stairs of a tier's packages are taken as the slope that they have from one to the next.
+    """
     if rate.model == "package":
         return []
     if not rate.tiers:
@@ -47,13 +50,35 @@ def pieces(rate: Rate) -> list[Piece]:
         return [Piece(ZERO, None, fixed, slope)]
     found, fixed = [], ZERO
     for low, tier in bands(rate):
+        slope = tier.unit_price / (tier.package_size or ONE)
         if rate.model == "volume":
-            found.append(Piece(low, tier.up_to, tier.flat_fee, tier.unit_price))
+            found += _capped(Piece(low, tier.up_to, tier.flat_fee, slope), tier.maximum)
             continue
-        fixed += tier.flat_fee
-        found.append(Piece(low, tier.up_to, fixed - low * tier.unit_price, tier.unit_price))
-        fixed += ZERO if tier.up_to is None else (tier.up_to - low) * tier.unit_price
+        most = None if tier.maximum is None else fixed + tier.maximum
+        found += _capped(Piece(low, tier.up_to, fixed + tier.flat_fee - low * slope, slope), most)
+        fixed = found[-1].at(tier.up_to) if tier.up_to is not None else fixed
     return found
+
+
+def _capped(piece: Piece, most: Decimal | None) -> list[Piece]:
+    """Cut a stretch where it reaches what it costs at most."""
+    if most is None or (not piece.slope and piece.fixed <= most):
+        return [piece]
+    flat = Piece(piece.low, piece.high, most, ZERO)
+    if piece.at(piece.low) >= most:
+        return [flat]
+    met = ((most - piece.fixed) / piece.slope).quantize(FINEST)
+    if piece.high is not None and met >= piece.high:
+        return [piece]
+    return [piece._replace(high=met), flat._replace(low=met)]
+
+
+def stairs(rate: Rate) -> list[tuple[Decimal, Decimal]]:
+    """Return where packages of a rate begin, and their sizes."""
+    if rate.model == "package":
+        return [(ZERO, rate.package_size or ONE)]
+    starts = [(ZERO if rate.model == "volume" else low, tier) for low, tier in bands(rate)]
+    return [(low, tier.package_size) for low, tier in starts if tier.package_size is not None]
 
 
 def clamped(rate: Rate, cost: Decimal) -> Decimal:

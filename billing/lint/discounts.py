@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from billing.lint.cliffs import rates
-from billing.lint.curve import ONE, Curve, cheaper_from, edges_of, points
+from billing.lint.curve import ONE, Curve, cheaper_from, edges_of, points, stairs
 from billing.lint.finding import Finding, Purchase, figure
 from billing.lint.purchase import MONTHS, Order, is_share_of_fees, of_plan, of_rate
 from billing.money import ZERO, times
@@ -33,9 +33,9 @@ def _year(
 ) -> Iterator[Finding]:
     annual, (low, top) = price.annual, counts
     assert annual is not None, "the caller looked for it"
-    in_advance = Curve(lambda count: amount(annual, count), edges=_edges(annual), steps=_steps(annual))
+    in_advance = Curve(lambda count: amount(annual, count), edges=_edges(annual), steps=stairs(annual))
     by_month = Curve(
-        lambda count: times(amount(price, count), MONTHS), edges=_edges(price), steps=_steps(price)
+        lambda count: times(amount(price, count), MONTHS), edges=_edges(price), steps=stairs(price)
     )
     high = max(in_advance.far, by_month.far) if top is None else Decimal(top)
     least = Decimal(low)
@@ -59,10 +59,6 @@ def _year(
 
 def _edges(rate: Rate) -> list[Decimal]:
     return edges_of(rate)
-
-
-def _steps(rate: Rate) -> list[tuple[Decimal, Decimal]]:
-    return [(ZERO, rate.package_size or ONE)] if rate.model == "package" else []
 
 
 def _both(book: PriceBook, name: str, price: Price, annual: Rate, count: Decimal) -> tuple[Purchase, ...]:

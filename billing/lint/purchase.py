@@ -15,6 +15,7 @@ from billing.plan import Plan
 from billing.price import Price, Rate
 from billing.price_book import PriceBook
 from billing.pricing import amount, charge
+from billing.quote import quote
 from billing.rule import Discount
 from metering.period import add_months
 
@@ -23,7 +24,10 @@ MONTHS = 12
 SEATS = "seats"
 """The name under which seats are counted, beside the meters."""
 
-_RATE = ("model", "unit_price", "flat_fee", "package_size", "tiers", "minimum", "maximum")
+ANY_MONTH = date(2026, 1, 1)
+"""A month to quote where it does not matter which."""
+
+_RATE = ("model", "unit_price", "flat_fee", "package_size", "packages", "tiers", "minimum", "maximum")
 
 
 class Use(NamedTuple):
@@ -62,6 +66,9 @@ def counts(price: Price, use: Use) -> bool:
 def cost(book: PriceBook, order: Order, day: date | None) -> Decimal:
     """Return what an order is billed that begins on a day (any, None, where prices never change)."""
     plan = book.plans[order.plan]
+    if not _adds_up(book, order):
+        told = quote(book, _request(book, order, day), month=day or ANY_MONTH)
+        return Decimal(told["amount"])
     billed = sum((_billed(book, price, order, day) for price in plan.prices.values()), ZERO)
     if order.discount:
         share = book.discounts[order.discount].share or ZERO
@@ -71,6 +78,17 @@ def cost(book: PriceBook, order: Order, day: date | None) -> Decimal:
     if plan.commitment is not None and order.months == MONTHS:
         billed += _rounded(book, max(ZERO, plan.commitment.in_year(0) - billed))
     return billed
+
+
+def _adds_up(book: PriceBook, order: Order) -> bool:
+    """Tell whether an order costs what its lines cost one by one, with nothing that is about all of them."""
+    said = book.conventions
+    by_line = said.rounding_place != "invoice" and not (order.discount and said.discount_place == "invoice")
+    held = all(
+        price.terms.has_minimum and price.terms.has_maximum
+        for price in book.plans[order.plan].prices.values()
+    )
+    return by_line and held and book.plans[order.plan].maximum is None
 
 
 def _rounded(book: PriceBook, exact: Decimal) -> Decimal:
@@ -84,6 +102,7 @@ def _billed(
     total = ZERO
     for line, times_billed in _lines(price, order, day):
         billed = _rounded(book, line)
+        billed -= _rounded(book, times(billed, price.off or ZERO))
         billed = billed if share is None else _rounded(book, times(billed, share))
         total += billed * times_billed
     return total
@@ -115,7 +134,7 @@ def _usage(versions: list[Price], order: Order, repeated: int) -> Iterator[tuple
     first = versions[0]
     used = sum((quantity for use, quantity in order.usage.items() if counts(first, use)), ZERO)
     if not used:
-        pass
+        yield from ((idle, repeated) for price in versions for idle in [amount(price, ZERO)] if idle)
     elif first.window == "period":
         yield from ((_charged(price, used, order.seats), repeated) for price in versions)
     else:
@@ -125,7 +144,7 @@ def _usage(versions: list[Price], order: Order, repeated: int) -> Iterator[tuple
         yield _missing(versions[-1], used), 1
 
 
-def _charged(price: Price, used: Decimal, seats: int, *, before: Decimal = ZERO) -> Decimal:
+def _charged(price: Price, used: Decimal, seats: int, *, before: Decimal | None = None) -> Decimal:
     allowance = times(price.allowance, seats) if price.allowance_per == "seat" else price.allowance
     return charge(price, used, before=before, allowance=allowance)
 
@@ -138,6 +157,11 @@ def _missing(price: Price, used: Decimal) -> Decimal:
 
 def of_plan(book: PriceBook, order: Order, day: date | None) -> Purchase:
     """Return the purchase of a plan, with its request."""
+    return Purchase(_told(book, order), _request(book, order, day), cost(book, order, day))
+
+
+def _request(book: PriceBook, order: Order, day: date | None) -> dict[str, Any]:
+    """Return the request that quotes an order."""
     plan = book.plans[order.plan]
     request: dict[str, Any] = {"plan": order.plan}
     if day is not None:
@@ -155,7 +179,7 @@ def of_plan(book: PriceBook, order: Order, day: date | None) -> Purchase:
         request["usage"] = {use.meter: quantity for use, quantity in usage.items()}
         if dimensions := {use.meter: dict(use.values) for use in usage if use.values}:
             request["dimensions"] = dimensions
-    return Purchase(_told(book, order), request, cost(book, order, day))
+    return request
 
 
 def is_share_of_fees(discount: Discount) -> bool:
@@ -206,8 +230,18 @@ def of_rate(book: PriceBook, text: str, rate: Rate, quantity: Decimal, allowance
         price["tiers"] = [_plain(tier.model_dump()) for tier in rate.tiers]
     if allowance:
         price["allowance"] = allowance
+    request = {"price": price, "quantity": quantity}
     charged = _rounded(book, charge(rate, quantity, allowance=allowance))
-    return Purchase(f"{text}, {figure(quantity)}", {"price": price, "quantity": quantity}, charged)
+    is_bounded = rate.minimum is not None or rate.maximum is not None
+    if is_bounded and not _bounds_in_prices(book):
+        charged = Decimal(quote(book, request, month=ANY_MONTH)["amount"])
+    return Purchase(f"{text}, {figure(quantity)}", request, charged)
+
+
+def _bounds_in_prices(book: PriceBook) -> bool:
+    """Tell whether the least and the most of every price are reckoned in the price itself."""
+    terms = book.conventions.terms(is_monthly=True, is_flow=True)
+    return terms.has_minimum and terms.has_maximum
 
 
 def _plain(tier: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from billing.lint.cliffs import is_whole
-from billing.lint.curve import ONE, Curve, edges_of, slope_of
+from billing.lint.curve import ONE, Curve, edges_of, slope_of, stairs
 from billing.lint.purchase import MONTHS, SEATS, Order, Use, cost, counts
 from billing.money import ZERO
 from billing.price import Price, Rate
@@ -38,8 +38,7 @@ def curve(book: PriceBook, key: str, terms: Terms, name: Use | str) -> Curve:
     slope = ZERO
     for rate, allowance, times in _rates(book, key, terms, name):
         edges += [(edge + allowance) / times for edge in [ZERO, *edges_of(rate)]]
-        if rate.model == "package":
-            steps.append((allowance / times, (rate.package_size or ONE) / times))
+        steps += [((start + allowance) / times, size / times) for start, size in stairs(rate)]
         slope += slope_of(rate) * _a_year(rate, terms, times)
     whole = isinstance(name, str) or is_whole(book.meters[name.meter])
     floor = plan.commitment.in_year(0) if plan.commitment else ZERO

@@ -20,14 +20,15 @@ from metering.document import Problem, Problems, did_you_mean, problem
 from metering.event import EVENTS, AccountSignedUp, Event, SubscriptionCancelled, SubscriptionStarted, decode
 from metering.intake import reading
 from metering.intake.mapping import Accounts, Column, Contract, Instant, Map, Owner
+from metering.intake.quarantine import SOUND
 from metering.intake.source import inspect, scan
-from metering.intake.stage import SOUND, Stage
+from metering.intake.stage import Stage
 
-SOURCE = "import"
-"""Who says what a map's rule says."""
+ACCOUNTS, SUBSCRIPTIONS = "import/accounts", "import/subscriptions"
+"""Who tells of customers: the map, or the file that it describes. In this order a block keeps them."""
 
 _PROBLEMS_MAX = 20
-_KINDS = {str: str, int: int, bool: bool, Decimal: (int, str, Decimal), date: str}
+_KINDS: dict[Any, Any] = {str: str, int: int, bool: bool, Decimal: (int, str, Decimal), date: str}
 
 
 class Customers(NamedTuple):
@@ -60,13 +61,10 @@ def by_rule(stage: Stage) -> list[Event]:
         contracts.append((owned_by, subject, starts_at))
     owner_rule = mapped.account or Owner(one="-")
     where = (owner_rule.segment, owner_rule.channel, owner_rule.country)
-    facts = [
-        Event(SOURCE, f"account:{name}", name, at, AccountSignedUp(name, "", *where))
-        for name, at in begun.items()
-    ]
+    facts = [Event(ACCOUNTS, name, name, at, AccountSignedUp(name, "", *where)) for name, at in begun.items()]
     plan = mapped.subscription
     return facts + [
-        Event(SOURCE, f"subscription:{key}", name, at,
+        Event(SUBSCRIPTIONS, key, name, at,
               SubscriptionStarted(key, plan.plan, plan.seats, plan.billing))
         for name, key, at in contracts
     ]  # fmt: skip
@@ -86,7 +84,9 @@ def from_files(paths: Sequence[Path], mapped: Map, connection: duckdb.DuckDBPyCo
             before = facts.setdefault((found.source, found.id), found)
             if before == found:
                 continue
-            if found.source == SOURCE and isinstance(found.data, AccountSignedUp):  # one of several contracts
+            if found.source == ACCOUNTS and isinstance(
+                found.data, AccountSignedUp
+            ):  # one of several contracts
                 facts[found.source, found.id] = min(before, found, key=event_order)
             else:
                 remedy = "name each once"
@@ -135,7 +135,9 @@ def _rows(path: Path, mapped: Accounts, connection: duckdb.DuckDBPyConnection) -
     }
     columns = list(dict.fromkeys(keys.values()))
     values = {key: f"v{columns.index(column)}" for key, column in keys.items()}
-    times = {key: reading.instant(values[key], getattr(mapped, key)) for key in ("starts", "ends") if key in keys}
+    times = {
+        key: reading.instant(values[key], getattr(mapped, key)) for key in ("starts", "ends") if key in keys
+    }
     told = [f"{values[key]} as {key}" for key in keys] + [f"{at} as {key}_at" for key, at in times.items()]
     rows = connection.sql(f"select {', '.join([*told, 'flaw'])} from ({scan(source, mapped, columns, [])})")
     for number, row in enumerate(rows.fetchall(), start=source.first_row):
@@ -153,7 +155,9 @@ def _column(value: Any) -> str:
 
 def _contract(place: str, row: dict[str, Any], mapped: Accounts) -> Iterator[Event | Problem]:
     """Yield the facts of one row, or what is wrong with it."""
-    given = {key: row.get(key) if _column(getattr(mapped, key)) else getattr(mapped, key) for key in _TEXTS}
+    given: dict[str, Any] = {
+        key: row.get(key) if _column(getattr(mapped, key)) else getattr(mapped, key) for key in _TEXTS
+    }
     account = _name(row["account"])
     problems = list(_row_problems(place, row, given, mapped))
     if problems:
@@ -163,12 +167,12 @@ def _contract(place: str, row: dict[str, Any], mapped: Accounts) -> Iterator[Eve
     starts_at: datetime = row["starts_at"]
     who = (given["name"] or account, given["email"] or "", given["segment"] or "", given["channel"] or "")
     signed_up = AccountSignedUp(*who, given["country"] or "")
-    yield Event(SOURCE, f"account:{account}", account, starts_at, signed_up)
+    yield Event(ACCOUNTS, account, account, starts_at, signed_up)
     contract = SubscriptionStarted(key, given["plan"], int(given["seats"]), given["billing"])
-    yield Event(SOURCE, f"subscription:{key}", account, starts_at, contract)
+    yield Event(SUBSCRIPTIONS, key, account, starts_at, contract)
     if row.get("ends_at"):
         end = SubscriptionCancelled(key, row["ends_at"].date())
-        yield Event(SOURCE, f"cancelled:{key}", account, row["ends_at"], end)
+        yield Event(SUBSCRIPTIONS, f"{key}:cancelled", account, row["ends_at"], end)
 
 
 def _name(text: str | None) -> str:
@@ -191,7 +195,9 @@ def _row_problems(
         when: Instant | None = getattr(mapped, key)
         text = row.get(key)
         if when and (text or key == "starts") and row.get(f"{key}_at") is None:
-            remedy = "write it as the map says" if when.zone else "write its offset, or state the zone in the map"
+            remedy = (
+                "write it as the map says" if when.zone else "write its offset, or state the zone in the map"
+            )
             yield Problem(place, f"{key} is {text!r}, which is no time", remedy)
 
 

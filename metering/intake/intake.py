@@ -6,7 +6,7 @@ name the rows; where the place in a file does (`of = "row"`), the same files do.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
@@ -14,26 +14,18 @@ from typing import NamedTuple
 from metering.delivery import event_order
 from metering.document import Problem, Problems, problem
 from metering.event import Event, UsageCorrected
-from metering.intake import repetition
+from metering.intake import quarantine, repetition
 from metering.intake.customer import Customers, by_rule, from_files
 from metering.intake.mapping import Map
+from metering.intake.quarantine import BLANK, DUPLICATE, FAULTY, PARQUET, REASONS, SOUND, VALUE_LETTERS
 from metering.intake.reading import literal
 from metering.intake.source import Source, inspect
-from metering.intake.stage import BLANK, DUPLICATE, FAULTY, MEMORY, REASONS, SOUND, VALUE_LETTERS, Extent, Stage
+from metering.intake.stage import MEMORY, Extent, Stage
 from metering.log import Log
 from metering.period import Period, month_of, months, months_between
 
 MONTHS_MAX = 600
 """A log of more than fifty years is a wrong time in a file."""
-
-SAMPLE = 1_000
-"""How many rows of each reason are written as text as well."""
-
-_PARQUET = (
-    "format parquet, compression zstd, compression_level 1, parquet_version v2, "
-    "dictionary_size_limit 10000, write_bloom_filter false"
-)
-"""Without bloom filters, and dictionaries of names that are all different, DuckDB writes twice as fast."""
 
 Progress = Callable[[str], None]
 
@@ -78,7 +70,7 @@ def take(
     """
     sources = _inspected(files, mapped)
     spill = directory / "spill"
-    stage = Stage.open(spill, mapped, memory)
+    stage = Stage.begin(spill, mapped, memory)
     try:
         repeated = _load(stage, sources, progress)
         customers = _customers(stage, accounts, mapped)
@@ -88,10 +80,12 @@ def take(
         if not taken.written:
             raise _nothing(stage, taken)
         facts = customers.facts if customers else by_rule(stage)
-        corrections = _corrections(stage, customers)
+        _list_extents(stage)
+        events = _events(stage, joins_accounts=customers is not None)
+        corrections = _corrections(stage, events)
         log = Log.create(directory / "log")
-        _write(stage, log, [*facts, *corrections], customers, spill, progress)
-        _quarantine(stage, directory / "quarantine")
+        _write(stage, log, [*facts, *corrections], events=events, spill=spill, progress=progress)
+        quarantine.write(stage.connection, directory / "quarantine", has_ids=stage.has_ids)
     finally:
         stage.close()
     taken = taken._replace(log=log, facts=len(facts), corrections=len(corrections))
@@ -169,9 +163,7 @@ def _counted(stage: Stage, repeated: Sequence[Extent]) -> Intake:
         Input(one.source.sha256, one.source.size, _rows(stage, one)) for one in [*stage.extents, *repeated]
     ]
     log = Log(Path(), [])
-    return Intake(
-        rows + twice, written, 0, 0, 0, duplicates + twice, quarantined, sorted(inputs), log
-    )
+    return Intake(rows + twice, written, 0, 0, 0, duplicates + twice, quarantined, sorted(inputs), log)
 
 
 def _rows(stage: Stage, extent: Extent) -> int:
@@ -198,8 +190,8 @@ def _known_at(stage: Stage) -> str:
     return "known_at" if stage.mapped.recorded else "occurred_at"
 
 
-def _events(stage: Stage, *, joins_accounts: bool) -> str:
-    """Return SQL for every usage event of the sound rows, with the columns of a log but the position."""
+def _events(stage: Stage, *, joins_accounts: bool) -> list[str]:
+    """Return SQL for the usage of the sound rows, one query a lane: a log's columns but the position."""
     mapped = stage.mapped
     source = "source" if stage.has_source else literal(str(mapped.source))
     row_name = "e.prefix || (s.rowid - e.first + e.row)::varchar"
@@ -215,19 +207,19 @@ def _events(stage: Stage, *, joins_accounts: bool) -> str:
         suffix = f" || {literal(lane.suffix)}" if lane.suffix else ""
         parts.append(
             f"select {source} as source, {key}{suffix} as id, {subject} as subject, {meter} as meter, "
-            f"occurred_at, quantity{n} as quantity, {dimensions} as dimensions, {_known_at(stage)} as recorded_at "
-            f"from stage s {joins} where {SOUND} and quantity{n} is not null"
+            f"occurred_at, quantity{n} as quantity, {dimensions} as dimensions, "
+            f"{_known_at(stage)} as recorded_at from stage s {joins} "
+            f"where {SOUND} and quantity{n} is not null"
         )
-    return " union all ".join(parts)
+    return parts
 
 
-def _corrections(stage: Stage, customers: Customers | None) -> list[Event]:
+def _corrections(stage: Stage, events: Sequence[str]) -> list[Event]:
     """Return the negative quantities as corrections, which are facts."""
     if not stage.mapped.corrections:
         return []
-    _list_extents(stage)
     found = []
-    for lane in _events(stage, joins_accounts=customers is not None).split(" union all "):
+    for lane in events:
         query = lane.replace("select ", "select correction, ", 1)
         found += stage.connection.execute(f"select * from ({query}) where quantity < 0").fetchall()
     return [
@@ -254,22 +246,14 @@ def _list_extents(stage: Stage) -> None:
 
 
 def _write(
-    stage: Stage,
-    log: Log,
-    facts: Sequence[Event],
-    customers: Customers | None,
-    spill: Path,
-    progress: Progress,
+    stage: Stage, log: Log, facts: Sequence[Event], *, events: Sequence[str], spill: Path, progress: Progress
 ) -> None:
-    """Write the log month by month."""
-    _list_extents(stage)
+    """Write the log month by month; `events` is SQL for the usage."""
     told: dict[str, list[Event]] = {}
     for fact in sorted(facts, key=event_order):
         known_at = max(fact.recorded_at or fact.occurred_at, fact.occurred_at)
         told.setdefault(month_of(known_at.date()).label, []).append(fact)
     counts = _by_month(stage)
-    events = _events(stage, joins_accounts=customers is not None)
-    spill.mkdir(exist_ok=True)
     for period in _periods(stage, facts):
         progress(f"writing {period.label}")
         known = told.get(period.label, [])
@@ -281,17 +265,18 @@ def _write(
         log.adopt(period, known, file, duplicates=duplicates)
 
 
-def _copy(stage: Stage, events: str, period: Period, *, first: int, file: Path) -> None:
+def _copy(stage: Stage, events: Sequence[str], period: Period, *, first: int, file: Path) -> None:
     """Sort a month's events and write them as a block keeps them."""
     source = "source, " if stage.has_source else ""
     least = "and quantity >= 0" if stage.mapped.corrections else ""
+    begins, ends = f"timestamp '{period.starts_at}'", f"timestamp '{period.ends_at}'"
     stage.connection.execute(f"""
         copy (
             select row_number() over () + {first} - 1 as position, * from (
-                select * from ({events})
-                where recorded_at >= timestamp '{period.starts_at}' and recorded_at < timestamp '{period.ends_at}'
-                {least} order by occurred_at, {source}id)
-        ) to {literal(str(file))} ({_PARQUET})""")
+                select * from ({" union all ".join(events)})
+                where recorded_at >= {begins} and recorded_at < {ends} {least}
+                order by occurred_at, {source}id)
+        ) to {literal(str(file))} ({PARQUET})""")
 
 
 def _by_month(stage: Stage) -> dict[str, tuple[int, int]]:
@@ -302,10 +287,10 @@ def _by_month(stage: Stage) -> dict[str, tuple[int, int]]:
         for n in range(len(stage.lanes))
     )
     rows = stage.connection.execute(f"""
-        select strftime(date_trunc('month', {_known_at(stage)}), '%Y-%m') as month, {events},
+        select date_trunc('month', {_known_at(stage)})::date as month, {events},
             count(*) filter (reason = '{DUPLICATE}')
         from stage where {SOUND} or reason = '{DUPLICATE}' group by month""").fetchall()
-    return {month: (usage, duplicates) for month, usage, duplicates in rows}
+    return {month_of(month).label: (usage, duplicates) for month, usage, duplicates in rows}
 
 
 def _periods(stage: Stage, facts: Sequence[Event]) -> list[Period]:
@@ -314,34 +299,12 @@ def _periods(stage: Stage, facts: Sequence[Event]) -> list[Period]:
     first, last = stage.connection.execute(query).fetchall()[0]
     starts: list[datetime] = [first, *(fact.occurred_at for fact in facts)]
     ends: list[datetime] = [last, *(fact.recorded_at or fact.occurred_at for fact in facts)]
-    begins, ends_on = date.min, date.min
     begins, ends_on = min(starts).date().replace(day=1), max(ends).date()
     count = months_between(begins, ends_on) + 1
     if count > MONTHS_MAX:
         remedy = "mend the times, or say since and until in the map's [time]"
         raise problem("import", f"the times run from {begins} to {ends_on}, {count:,} months", remedy)
     return list(months(begins, count))
-
-
-def _quarantine(stage: Stage, directory: Path) -> None:
-    """Write the rows that cannot be used, with their file, row, reason and what is wrong; all and a sample."""
-    directory.mkdir()
-    key = "s.id" if stage.has_ids else "null::varchar"
-    rows = f"""
-        select e.file, e.sha256, s.rowid - e.first + e.row as row, s.reason, s.value, {key} as id
-        from stage s asof join extents e on s.rowid >= e.first where {FAULTY} order by e.sha256, s.rowid"""
-    stage.connection.execute(f"copy ({rows}) to {literal(str(directory / 'rows.parquet'))} ({_PARQUET})")
-    safe = ", ".join(f"{_harmless(name)} as {name}" for name in ("file", "reason", "value", "id"))
-    sample = f"select * from ({rows}) qualify row_number() over (partition by reason order by sha256, row) <= {SAMPLE}"
-    stage.connection.execute(
-        f"copy (select row, {safe} from ({sample}) order by sha256, row) "
-        f"to {literal(str(directory / 'sample.csv'))} (header true)"
-    )
-
-
-def _harmless(column: str) -> str:
-    """Return SQL for text that a spreadsheet does not take for a formula."""
-    return f"case when regexp_matches({column}, '^[=+@\\t\\r-]') then '''' || {column} else {column} end"
 
 
 def _checked(taken: Intake, stage: Stage) -> Intake:

@@ -103,8 +103,9 @@ class Identity(Record):
 
 
 class Owner(Record):
-    """Whose usage it is: `one` account for all, the account that a `column` names, or a `hash` of columns
-    that spreads the rows over so many `accounts`.
+    """Whose usage it is: that of `one` account, of the one in a `column`, or by the `hash` of some columns.
+
+    A hash spreads the rows over so many `accounts`, each named by `prefix` and its number.
     """
 
     one: str = ""
@@ -331,10 +332,7 @@ def _problems(found: Map, place: str) -> Iterator[Problem]:
             yield Problem(f"{place}: optional", f"no column {column!r}", did_you_mean(column, kinds))
     for number, usage in enumerate(found.usage, start=1):
         yield from _usage_problems(usage, kinds, f"{place}: usage[{number}]")
-    keys = [usage.key for usage in found.usage]
-    if not found.is_exclusive and len(set(keys)) < len(keys):
-        yield Problem(f"{place}: usage", "two rules make events of one name", "give each a 'name'")
-    yield from _customer_problems(found, place)
+    yield from _rule_problems(found, place)
 
 
 def _usage_problems(usage: Usage, kinds: dict[str, Kind], place: str) -> Iterator[Problem]:
@@ -345,7 +343,10 @@ def _usage_problems(usage: Usage, kinds: dict[str, Kind], place: str) -> Iterato
         yield Problem(f"{place}.quantity", f"{usage.quantity} is negative", "give a number of 0 or more")
 
 
-def _customer_problems(found: Map, place: str) -> Iterator[Problem]:
+def _rule_problems(found: Map, place: str) -> Iterator[Problem]:
+    keys = [usage.key for usage in found.usage]
+    if not found.is_exclusive and len(set(keys)) < len(keys):
+        yield Problem(f"{place}: usage", "two rules make events of one name", "give each a 'name'")
     if not found.account and not found.subscription.column:
         remedy = 'say [account] one = "...", column = "..." or hash = [...]'
         yield Problem(f"{place}: account", "nothing says whose the usage is", remedy)

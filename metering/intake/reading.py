@@ -74,11 +74,16 @@ def instant(text: str, when: Instant) -> str:
         return f"case when {number} then make_timestamp(try_cast({micros} as bigint)) end"
     if when.form != "iso":
         return _patterned(text, when)
-    zoned = f"try_cast({text} as timestamptz)::timestamp"
+    plain, zoned = f"try_cast({text} as timestamp)", f"try_cast({text} as timestamptz)::timestamp"
     if when.zone == "UTC":
-        return zoned
-    naive = _local(f"try_cast({text} as timestamp)", when.zone) if when.zone else "null"
-    return f"case when {has_offset(text)} then {zoned} else {naive} end"
+        return f"case when {_is_utc(text)} then {plain} else {zoned} end"
+    naive = _local(plain, when.zone) if when.zone else "null"
+    return f"case when {_is_utc(text)} then {plain} when {has_offset(text)} then {zoned} else {naive} end"
+
+
+def _is_utc(text: str) -> str:
+    """Say whether a time ends with Z, and not with NZ, which DuckDB knows as a zone; the common case."""
+    return f"ends_with({text}, 'Z') and not ends_with({text}, 'NZ')"
 
 
 def has_offset(text: str) -> str:

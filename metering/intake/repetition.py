@@ -1,10 +1,11 @@
 """Repetition: rows that were told twice, found on disk, however many there are.
 
-Names are compared by hash first; only rows whose hashes meet are compared in full. Of rows with one name the
-one that became known first stands; with equal content the others are duplicates, with other content conflicts.
+Names are compared by hash first; only rows whose hashes meet are compared in full. Of rows with one name that
+which became known first stands; others are duplicates if they say the same, and conflicts if they do not.
 """
 
-from metering.intake.stage import DUPLICATE, SOUND, Stage
+from metering.intake.quarantine import DUPLICATE, SOUND
+from metering.intake.stage import Stage
 
 
 def settle(stage: Stage) -> None:
@@ -19,13 +20,14 @@ def settle(stage: Stage) -> None:
         select hash({name}) as named from stage where {SOUND} group by named having count(*) > 1""")
     if not run("select count(*) from doubtful").fetchall()[0][0]:
         return
+    hashed = ", ".join(f"s.{part}" for part in names)
     known = "known_at" if stage.mapped.recorded else "occurred_at"
     run(f"""
         create or replace temp table repeated as
         select number, place, content, first_value(content) over told as kept from (
             select *, row_number() over (partition by {name} order by known, content) as place from (
                 select s.rowid as number, {name}, s.{known} as known, {_content(stage)} as content
-                from stage s semi join doubtful d on hash({", ".join(f"s.{part}" for part in names)}) = d.named
+                from stage s semi join doubtful d on hash({hashed}) = d.named
                 where {SOUND}))
         window told as (partition by {name} order by place)
         qualify place > 1""")

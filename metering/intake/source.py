@@ -1,7 +1,7 @@
 """Sources: the files that are imported, looked at before they are read, and read as text.
 
-A file whose header, kind or structure is not what the map says is refused whole, with its name and line: after
-a broken quote nothing that follows can be trusted. What is wrong with single values is for `stage` to find.
+A file whose header, kind or structure is not what the map says is refused whole, with its name and line: what
+follows a broken quote cannot be trusted. What is wrong with single values is for `stage` to find.
 """
 
 import csv
@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -30,12 +31,22 @@ _GZIP = b"\x1f\x8b"
 _NUMBER = "-?[0-9][0-9.eE+-]*"
 _LONG_NUMBER = r":\s*-?[0-9][0-9.eE+-]{16}"
 
-_FITS: dict[str, tuple[str, ...]] = {
-    "text": ("VARCHAR", "INT", "UUID", "ENUM", "BOOLEAN", "DECIMAL"),
-    "integer": ("INT", "VARCHAR"),
-    "decimal": ("DECIMAL", "INT", "VARCHAR"),
-    "float": ("DOUBLE", "FLOAT", "DECIMAL", "INT"),
-    "time": ("TIMESTAMP", "DATE", "VARCHAR", "INT", "DECIMAL"),
+_WHOLE = "U?(TINY|SMALL|BIG|HUGE)?INT|U?INTEGER"
+_FITS: dict[str, str] = {
+    "text": rf"VARCHAR|{_WHOLE}|UUID|BOOLEAN|ENUM\(.*\)|DECIMAL\(.*\)",
+    "integer": rf"{_WHOLE}|VARCHAR",
+    "decimal": rf"DECIMAL\(.*\)|{_WHOLE}|VARCHAR",
+    "float": rf"DOUBLE|FLOAT|DECIMAL\(.*\)|{_WHOLE}|VARCHAR",
+    "time": rf"TIMESTAMP.*|DATE|{_WHOLE}|DECIMAL\(.*\)|VARCHAR",
+}
+"""The types of Parquet, as DuckDB calls them, that a kind of column takes."""
+
+_STORED = {
+    "text": "VARCHAR",
+    "integer": "BIGINT",
+    "decimal": "DECIMAL",
+    "float": "DOUBLE",
+    "time": "TIMESTAMP",
 }
 
 
@@ -99,9 +110,9 @@ def broken(source: Source, error: duckdb.Error) -> Problems:
 
 
 def rejected(source: Source, connection: duckdb.DuckDBPyConnection) -> list[Problem]:
-    """Return the lines of the file that was read last that are no rows, and forget them."""
+    """Return the lines that are no rows, of the file that was read last."""
     rows = connection.execute(
-        "select line, error_type, error_message, csv_line from reject_errors order by line, error_type limit 20"
+        "select line, error_type, error_message, csv_line from reject_errors order by 1, 2 limit 20"
     ).fetchall()
     return [
         Problem(
@@ -157,7 +168,9 @@ def _check_columns(place: str, names: Sequence[str], mapped: Map | Accounts) -> 
         raise problem(f"{place}: line 1", message, f"say in the map: delimiter = {other!r}")
     for column, count in Counter(names).items():
         if count > 1:
-            found.append(Problem(f"{place}: line 1", f"column {column!r} is there {count} times", "rename one"))
+            found.append(
+                Problem(f"{place}: line 1", f"column {column!r} is there {count} times", "rename one")
+            )
         if column not in known:
             remedy = f'{did_you_mean(column, known)} Or add it to [columns], perhaps as "ignored"'
             found.append(Problem(f"{place}: line 1", f"column {column[:80]!r} is not in the map", remedy))
@@ -174,7 +187,9 @@ def _parquet_columns(path: Path, head: bytes, mapped: Map | Accounts) -> tuple[s
     if not head.startswith(b"PAR1"):
         raise problem(str(path), "is no Parquet file", "say in the map which format it has")
     try:
-        rows = duckdb.sql(f"describe select * from read_parquet({literal(str(path))})").fetchall()
+        with duckdb.connect() as connection:
+            shape = f"describe select * from read_parquet({literal(str(path))})"
+            rows = connection.execute(shape).fetchall()
     except duckdb.Error as error:
         raise problem(str(path), f"cannot be read: {str(error).splitlines()[0][:200]}", "mend it") from None
     types = {row[0]: row[1] for row in rows}
@@ -190,11 +205,13 @@ def _parquet_columns(path: Path, head: bytes, mapped: Map | Accounts) -> tuple[s
 def _type_problems(path: Path, types: dict[str, str], mapped: Map | Accounts) -> Iterator[Problem]:
     for column, kind in mapped.columns.items():
         stored = types.get(column)
-        if stored is None or kind == "ignored" or any(word in stored for word in _FITS[kind]):
+        if stored is None or kind == "ignored" or re.fullmatch(_FITS[kind], stored):
             continue
-        remedy = f"say another kind in the map, or store it as {_FITS[kind][0]}"
+        remedy = f"say another kind in the map, or store it as {_STORED[kind]}"
         if kind == "decimal" and stored in {"DOUBLE", "FLOAT"}:
-            remedy = 'a float is inexact: say "float" in the map to take its shortest decimal, or store DECIMAL'
+            remedy = (
+                'a float is inexact: say "float" in the map to take its shortest decimal, or store DECIMAL'
+            )
         yield Problem(f"{path}: column {column!r}", f"is {stored} and not {kind}", remedy)
 
 
@@ -239,9 +256,8 @@ def _parquet_scan(source: Source, columns: Sequence[str]) -> str:
         place = ".".join('"' + key.replace('"', '""') + '"' for key in keys)
         there = keys[0] in source.columns
         values.append(f"{place}::varchar as v{number}" if there else f"null::varchar as v{number}")
-    return (
-        f"select {', '.join([*values, 'null::varchar as flaw'])} from read_parquet({literal(str(source.path))})"
-    )
+    file = literal(str(source.path))
+    return f"select {', '.join([*values, 'null::varchar as flaw'])} from read_parquet({file})"
 
 
 def _json_scan(source: Source, mapped: Map | Accounts, columns: Sequence[str], exact: Sequence[str]) -> str:
@@ -251,10 +267,15 @@ def _json_scan(source: Source, mapped: Map | Accounts, columns: Sequence[str], e
         f"{_digits(number, column) if column in exact else f'found[{number + 1}]'} as v{number}"
         for number, column in enumerate(columns)
     ]
-    flaws = ["when line is null or trim(line) = '' then 'blank'", "when found is null then 'not_json'"]
+    flaws = [
+        "when line is null or trim(line) = '' then 'blank'",
+        "when found is null or not starts_with(ltrim(line), '{') then 'not_json'",
+    ]
     if mapped.format == "json":
         known = listed(sorted({steps(column)[0] for column in mapped.columns}))
-        flaws.append(f"when not coalesce(list_has_all([{known}], json_keys(line)), false) then 'unknown_column'")
+        flaws.append(
+            f"when not coalesce(list_has_all([{known}], json_keys(line)), false) then 'unknown_column'"
+        )
     return f"select {', '.join(values)}, case {' '.join(flaws)} end as flaw from ({rows})"
 
 

@@ -4,70 +4,22 @@ A row is a row of the table `stage`, in the order of the files, so that its `row
 file it was. `reason` says why it cannot be used (NULL where it can), and `value` shows what is wrong.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
 import duckdb
 
 from metering.document import Problems, problem
+from metering.event import QUANTITY_MAX
 from metering.intake import reading
-from metering.intake.mapping import Column, Map, Named, Usage
-from metering.intake.reading import listed, literal
+from metering.intake.lane import is_constant, lanes
+from metering.intake.mapping import Column, Map, Named
+from metering.intake.quarantine import VALUE_LETTERS
+from metering.intake.reading import literal
 from metering.intake.source import Source, broken, rejected, scan
 
 MEMORY = "1GB"
 """What DuckDB may take; the rest waits in a directory beside the log."""
-
-VALUE_LETTERS = 200
-"""How much of a wrong value is kept."""
-
-REASONS = {
-    "not_json": "the line is no JSON",
-    "unknown_column": "the object has a field that the map does not name",
-    "not_cloudevent": "specversion is not 1.0, or a required attribute is missing",
-    "no_source": "the source is empty",
-    "no_id": "what names the row is empty",
-    "long_name": f"a name has more than {reading.TEXT_BYTES_MAX:,} bytes",
-    "no_time": "the time is empty",
-    "no_zone": "the time has no offset, and the map states no zone",
-    "bad_time": "the time cannot be read",
-    "out_of_range": "the time lies outside of the map's since and until",
-    "bad_recorded_at": "the time at which it became known cannot be read",
-    "no_account": "nothing says whose usage it is",
-    "unknown_account": "the file of accounts does not have it",
-    "unknown_meter": "no rule of the map is for it",
-    "no_usage": "every quantity is empty",
-    "no_quantity": "the quantity is empty",
-    "bad_quantity": "the quantity is no number, too large, or finer than 12 places",
-    "negative_quantity": "the quantity is negative, and the map has no [corrections]",
-    "conflict": "another row has the same name and other content",
-}
-"""Why a row is quarantined, by the word for it."""
-
-BLANK = "blank"
-"""The reason of an empty line, which is no row."""
-
-DUPLICATE = "duplicate"
-"""The reason of a row that was told before with the same content: counted, and no fault."""
-
-SOUND = "reason is null"
-"""SQL for the rows that become events."""
-
-FAULTY = f"reason is not null and reason not in ('{BLANK}', '{DUPLICATE}')"
-"""SQL for the rows that are quarantined."""
-
-
-class Lane(NamedTuple):
-    """One event that a row may make: SQL over the columns `v0`, `v1`, ..."""
-
-    active: str
-    meter: str
-    text: str
-    number: str
-    dimensions: str
-    optional: str
-    suffix: str
 
 
 class Extent(NamedTuple):
@@ -82,18 +34,19 @@ class Stage:
     """Rows on their way into a log. `close` lets go of them."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, mapped: Map) -> None:
-        """Use `open`."""
+        """Use `begin`."""
         self.connection = connection
         self.mapped = mapped
         self.columns = list(mapped.named())
         if mapped.format == "cloudevents":
             self.columns += [name for name in ("specversion", "type", "id") if name not in self.columns]
-        self.lanes = _lanes(mapped, {column: f"v{n}" for n, column in enumerate(self.columns)})
+        self.lanes = lanes(mapped, {column: f"v{n}" for n, column in enumerate(self.columns)})
         self.extents: list[Extent] = []
 
     @classmethod
-    def open(cls, directory: Path, mapped: Map, memory: str = MEMORY) -> Self:
+    def begin(cls, directory: Path, mapped: Map, memory: str = MEMORY) -> Self:
         """Make an empty stage, which puts into `directory` what memory does not hold."""
+        directory.mkdir()
         connection = duckdb.connect(":memory:")
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("set enable_progress_bar = false")
@@ -126,13 +79,14 @@ class Stage:
         """Return the columns of the table."""
         texts = ["reason varchar", "value varchar"]
         texts += ["source varchar"] * self.has_source + ["id varchar"] * self.has_ids
-        texts += ["subject varchar", "account varchar"][: 1 + self.has_owner] + ["occurred_at timestamp"]
+        texts += ["subject varchar"] + ["account varchar"] * self.has_owner
+        texts.append("occurred_at timestamp")
         texts += ["known_at timestamp"] * bool(self.mapped.recorded)
         texts += ["correction varchar"] * bool(self.mapped.corrections)
         for n, lane in enumerate(self.lanes):
             texts += [f"quantity{n} decimal(38, 12)"]
-            texts += [f"meter{n} varchar"] * (not _is_constant(lane.meter))
-            texts += [f"dimensions{n} varchar"] * (not _is_constant(lane.dimensions))
+            texts += [f"meter{n} varchar"] * (not is_constant(lane.meter))
+            texts += [f"dimensions{n} varchar"] * (not is_constant(lane.dimensions))
         return texts
 
     def load(self, source: Source) -> Extent:
@@ -189,9 +143,15 @@ class Stage:
                 f"coalesce({self._at(reason.column)}, '')" if isinstance(reason, Column) else literal(reason)
             )
         for n, lane in enumerate(self.lanes):
-            number = lane.number if lane.active == "true" else f"case when {lane.active} then {lane.number} end"
+            number = (
+                lane.number if lane.active == "true" else f"case when {lane.active} then {lane.number} end"
+            )
             values |= {f"quantity{n}": number, f"text{n}": lane.text, f"active{n}": lane.active}
-            values |= {f"meter{n}": lane.meter, f"dimensions{n}": lane.dimensions, f"optional{n}": lane.optional}
+            values |= {
+                f"meter{n}": lane.meter,
+                f"dimensions{n}": lane.dimensions,
+                f"optional{n}": lane.optional,
+            }
         return [f"{value} as {name}" for name, value in values.items()]
 
     def _customers(self) -> dict[str, str]:
@@ -243,14 +203,34 @@ class Stage:
         tests["coalesce(subject, '') = ''"] = "'no_account'"
         tests[f"strlen(subject) > {reading.TEXT_BYTES_MAX}"] = "'long_name'"
         tests |= self._usage_tests()
-        return "case " + " ".join(f"when {test} then {word}" for test, word in tests.items()) + " end"
+        cases = " ".join(f"when {test} then {word}" for test, word in tests.items())
+        return f"case when {self._is_sound()} then null {cases} end"
+
+    def _is_sound(self) -> str:
+        """Return SQL that says at once of most rows that nothing is wrong with them."""
+        names = ["source"] * self.has_source + ["id"] * self.has_ids + ["subject"]
+        tests = ["flaw is null", reading.in_range("occurred_at")]
+        tests += [f"strlen({name}) between 1 and {reading.TEXT_BYTES_MAX}" for name in names]
+        if self.mapped.recorded:
+            tests.append(reading.in_range("known_at"))
+        if self.mapped.format == "cloudevents":
+            tests += [f"{self._at('specversion')} = '1.0'", f"{self._at('type')} <> ''"]
+        tests += [f"occurred_at >= timestamp '{self.mapped.time.since}'"] * bool(self.mapped.time.since)
+        tests += [f"occurred_at < timestamp '{self.mapped.time.until}'"] * bool(self.mapped.time.until)
+        least = f"-{QUANTITY_MAX:f}" if self.mapped.corrections else "0"
+        for n, lane in enumerate(self.lanes):
+            test = f"quantity{n} between {least} and {QUANTITY_MAX:f}"
+            tests.append(test if is_constant(lane.meter) else f"{test} and meter{n} <> ''")
+        return f"coalesce({' and '.join(tests)}, false)"
 
     def _usage_tests(self) -> dict[str, str]:
         every = range(len(self.lanes))
         tests = {
             " and ".join(f"not coalesce(active{n}, false)" for n in every): "'unknown_meter'",
             " or ".join(f"(active{n} and coalesce(meter{n}, '') = '')" for n in every): "'unknown_meter'",
-            " or ".join(f"(active{n} and text{n} is null and not optional{n})" for n in every): "'no_quantity'",
+            " or ".join(
+                f"(active{n} and text{n} is null and not optional{n})" for n in every
+            ): "'no_quantity'",
             " and ".join(f"(not active{n} or text{n} is null)" for n in every): "'no_usage'",
         }
         for n in every:
@@ -275,7 +255,9 @@ class Stage:
         for n in range(len(self.lanes)):
             wrong = f"quantity{n} is null or {reading.is_too_large(f'quantity{n}')} or quantity{n} < 0"
             shown.setdefault("bad_quantity", "''")
-            shown["bad_quantity"] += f" || case when active{n} and ({wrong}) then coalesce(text{n}, '') || ' ' else '' end"
+            shown["bad_quantity"] += (
+                f" || case when active{n} and ({wrong}) then coalesce(text{n}, '') || ' ' else '' end"
+            )
         shown["negative_quantity"] = shown["bad_quantity"] = f"trim({shown['bad_quantity']})"
         cases = " ".join(f"when '{reason}' then {value}" for reason, value in shown.items())
         return f"case when reason is not null then case reason {cases} end end"
@@ -287,62 +269,3 @@ class Stage:
         if not chosen:
             return "''"
         return f"concat_ws(' ', {', '.join(self._at(column) for column in sorted(chosen))})"
-
-
-def _is_constant(text: str) -> bool:
-    return text.startswith("'")
-
-
-def _lanes(mapped: Map, at: dict[str, str]) -> list[Lane]:
-    """Return the events that a row may make: one where the rules exclude each other, or one a rule."""
-    kinds = mapped.kinds()
-    lanes = [_lane(usage, at, kinds) for usage in mapped.usage]
-    if len(lanes) == 1 or not mapped.is_exclusive:
-        several = len(lanes) > 1
-        suffixes = [usage.key for usage in mapped.usage]
-        return [
-            lane._replace(suffix=f":{key}" if several else "")
-            for lane, key in zip(lanes, suffixes, strict=True)
-        ]
-    parts = {name: [getattr(lane, name) for lane in lanes] for name in Lane._fields}
-    choose = {
-        name: f"case {' '.join(f'when {when} then {value}' for when, value in zip(parts['active'], values, strict=True))} end"
-        for name, values in parts.items()
-        if name not in {"active", "suffix"}
-    }
-    active = " or ".join(f"coalesce({test}, false)" for test in parts["active"])
-    dimensions = "''" if set(parts["dimensions"]) == {"''"} else choose.pop("dimensions")
-    choose.pop("dimensions", None)
-    return [Lane(active=f"({active})", dimensions=dimensions, suffix="", **choose)]
-
-
-def _lane(usage: Usage, at: dict[str, str], kinds: dict[str, str]) -> Lane:
-    tests = [
-        f"{at[column]} in ({listed([value] if isinstance(value, str) else value)})"
-        for column, value in usage.when.items()
-    ]
-    text = at[usage.quantity] if isinstance(usage.quantity, str) else literal(str(usage.quantity))
-    number = f"{usage.quantity}::decimal(38, 12)"
-    if isinstance(usage.quantity, str):
-        number = reading.quantity(text, kinds[usage.quantity])
-    parts = [
-        f"{literal(name)}, coalesce({at[column]}, '')" for name, column in sorted(usage.dimensions.items())
-    ]
-    return Lane(
-        active=f"coalesce({' and '.join(tests)}, false)" if tests else "true",
-        meter=_meter(usage.meter, at),
-        text=text,
-        number=number,
-        dimensions=f"json_object({', '.join(parts)})::varchar" if parts else "''",
-        optional=str(usage.optional).lower(),
-        suffix="",
-    )
-
-
-def _meter(meter: str | Named, at: dict[str, str]) -> str:
-    if isinstance(meter, str):
-        return literal(meter)
-    if not meter.names:
-        return reading.name(at[meter.column])
-    cases = " ".join(f"when {literal(key)} then {literal(name)}" for key, name in meter.names.items())
-    return f"case {at[meter.column]} {cases} end"

@@ -106,9 +106,7 @@ def _told(pair: Compared) -> dict[str, Any]:
 
 
 def _verdict(one: Verdict) -> dict[str, Any]:
-    offenders = [
-        {**who._asdict(), "lines": [line._asdict() for line in who.lines]} for who in one.offenders
-    ]
+    offenders = [{**who._asdict(), "lines": [line._asdict() for line in who.lines]} for who in one.offenders]
     endless = one.measured is not None and not one.measured.is_finite()
     return {**one._asdict(), "offenders": offenders, "measured": "infinite" if endless else one.measured}
 
@@ -138,7 +136,7 @@ def _show_pair(screen: Console, pair: Compared, top: int) -> None:
     rows = [([row["measure"]], row) for row in found.totals.iter_rows(named=True)]
     _show_changes(screen, [""], rows, currency)
     for split in ((one,) for one in SHOWN) if not pair.splits else pair.splits:
-        billed = found.by(*split).filter(pl.col("measure") == "billed", pl.col("change") != 0)
+        billed = found.by(*split, measures=["billed"]).filter(pl.col("change") != 0)
         if len(billed):
             screen.print(f"\nbilled, by {' and '.join(split)}", style="bold")
             rows = [([row[name] for name in split], row) for row in billed.iter_rows(named=True)]
@@ -215,7 +213,9 @@ def _show_verdicts(screen: Console, verdicts: Sequence[Verdict], currency: str) 
         for justify in ("left", "right", "right", "right", "right"):
             table.add_column("", justify=justify)
         for one in verdict.offenders:
-            who = Text.assemble(f"      {visible(one.account)}  ", (f"{visible(one.segment)} {one.month}", "dim"))
+            who = Text.assemble(
+                f"      {visible(one.account)}  ", (f"{visible(one.segment)} {one.month}", "dim")
+            )
             table.add_row(who, *_numbers(one._asdict(), currency, cents=True))
             for line in one.lines:
                 what = f"        {line.plan} {line.price} ({line.kind}, {line.cause})"

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from metering.intake.stage import REASONS
+from metering.intake.quarantine import REASONS
 from simulator import failure, tables
 from simulator.imported import Imported, Refused, import_log
 from simulator.values import to_json
@@ -32,7 +32,7 @@ def import_files(
                 out,
                 accounts=accounts,
                 strict=strict,
-                progress=lambda text: status.update(text),
+                progress=status.update,
             )
     except Refused as refused:
         for problem in refused.problems:
@@ -59,7 +59,11 @@ def show(screen: Console, done: Imported, seconds: float) -> None:
     screen.print()
     lines = [("written", taken.written, f"{taken.events:,} usage events")]
     if taken.corrections:
-        lines[0] = ("written", taken.written, f"{taken.events:,} usage events, {taken.corrections:,} corrections")
+        lines[0] = (
+            "written",
+            taken.written,
+            f"{taken.events:,} usage events, {taken.corrections:,} corrections",
+        )
     lines.append(("duplicates", taken.duplicates, "told before with the same content, counted once"))
     lines += [(reason, count, REASONS[reason]) for reason, count in taken.quarantined.items()]
     lines.append(("rows", taken.rows, ""))

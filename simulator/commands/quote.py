@@ -16,16 +16,16 @@ from simulator.values import to_json
 
 
 def quote_lines(prices: Path | None, *, conventions: str, month: str) -> int:
-    """Answer every request on stdin, then report every line that could not be answered.
+    """Answer every request on stdin, then report every line that could not be answered; 1 where one differs.
 
     `month` (`2026-03`) is quoted where a request names none; this month where it is empty. Without a price
-    book, requests describe all that they ask about.
+    book, requests describe all that they ask about. A request that says what it `expect`s is a check.
     """
     first = _first_of(month) if month else datetime.now(UTC).date().replace(day=1)
     book = PriceBook(name="quote", plans={}) if prices is None else price_book.load(prices)
     if conventions:
         book = book.under(book.conventions.changed(conventions, "--conventions"))
-    problems = []
+    problems, differs = [], False
     for number, line in enumerate(sys.stdin, start=1):
         if line.strip():
             try:
@@ -34,9 +34,13 @@ def quote_lines(prices: Path | None, *, conventions: str, month: str) -> int:
                 problems += found.problems
             else:
                 sys.stdout.write(to_json(answer) + "\n")
+                if not answer.get("is_as_expected", True):
+                    differs = True
+                    told = f"comes to {answer['amount']}, and not to {answer['expect']}"
+                    sys.stderr.write(f"line {number}: {told}\n")
     if problems:
         raise Problems(problems)
-    return 0
+    return int(differs)
 
 
 def _first_of(month: str) -> date:

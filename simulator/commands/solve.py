@@ -189,7 +189,8 @@ def _why_not(task: Task, found: Solution) -> list[str]:
     """Say what stands in the way, where what is wanted cannot be had."""
     if found.state == "out of reach":
         ranges = ", ".join(f"{decimal_text(one.low)} to {decimal_text(one.high)}" for one in task.free)
-        return [f"no number of {ranges} reaches {task.goal}; this is the nearest"]
+        nearest = "this is the nearest that holds" if task.constraints else "this is the nearest"
+        return [f"no number of {ranges} reaches {task.goal}; {nearest}"]
     if found.state == "solved" or found.alone is None:
         return []
     numbers = ", ".join(decimal_text(number) for number in found.alone.numbers)

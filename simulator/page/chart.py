@@ -49,7 +49,9 @@ def _bar(row: Bar, low: Decimal, high: Decimal) -> Html:
     return _svg(rect, height=10, aria_hidden="true")
 
 
-def months(names: Sequence[str], before: Sequence[Decimal], after: Sequence[Decimal], texts: Sequence[str]) -> Html:
+def months(
+    names: Sequence[str], before: Sequence[Decimal], after: Sequence[Decimal], texts: Sequence[str]
+) -> Html:
     """Draw two bars for each month, the old and the new amount; `texts` show when a month is pointed at."""
     high = max([*before, *after, ZERO])
     low = min([*before, *after, ZERO])
@@ -74,9 +76,9 @@ def months(names: Sequence[str], before: Sequence[Decimal], after: Sequence[Deci
     return join([chart, element("div", join(ends), kind="axis")])
 
 
-def _svg(inner: Html, *, height: int, **attributes: object) -> Html:
+def _svg(inner: Html, *, height: int, kind: str = "", **attributes: object) -> Html:
     box = f"0 0 {WIDE} {height}"
-    return element("svg", inner, viewBox=box, preserveAspectRatio="none", **attributes)
+    return element("svg", inner, kind=kind, viewBox=box, preserveAspectRatio="none", **attributes)
 
 
 def _place(value: Decimal, low: Decimal, high: Decimal) -> int:

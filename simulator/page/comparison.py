@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import pairwise
 from typing import NamedTuple
 
 import polars as pl
@@ -22,7 +23,15 @@ ROWS = 40
 LINES = 6
 """How many lines explain a customer at most."""
 
-BINS = (Decimal("-0.5"), Decimal("-0.2"), Decimal("-0.1"), Decimal(0), Decimal("0.1"), Decimal("0.2"), Decimal("0.5"))
+BINS = (
+    Decimal("-0.5"),
+    Decimal("-0.2"),
+    Decimal("-0.1"),
+    Decimal(0),
+    Decimal("0.1"),
+    Decimal("0.2"),
+    Decimal("0.5"),
+)
 """The bounds of the bars that show how bills change."""
 
 
@@ -62,8 +71,8 @@ def page(pairs: Sequence[Compared], *, top: int) -> str:
 
 
 _FOOT = (
-    "Green is more, red is less than before. Changes of parts, customers, lines and causes each add up to the "
-    "change of the whole. Committed MRR and NRR are those at the end of the last month."
+    "Green is more, red is less than before. Changes of parts, customers, lines and causes each add up to "
+    "the change of the whole. Committed MRR and NRR are those at the end of the last month."
 )
 
 
@@ -75,7 +84,8 @@ def _overview(pairs: Sequence[Compared]) -> Html:
     for number, measure in enumerate(first["measure"]):
         before = figures.amount(measure, first["before"][number], pairs[0].found.currency)
         changes = [
-            figures.change(measure, pair.found.totals["change"][number], pair.found.currency) for pair in pairs
+            figures.change(measure, pair.found.totals["change"][number], pair.found.currency)
+            for pair in pairs
         ]
         rows.append([text(figures.title(measure)), before, *changes])
     return _table(heads, rows)
@@ -107,7 +117,10 @@ def _cards(found: Comparison) -> Html:
             if measure not in figures.RATIOS:
                 by.append(figures.percent(relative))
             was = join([text("from "), figures.amount(measure, before, found.currency)])
-            parts += [element("span", was, kind="small dim"), *(element("span", one, kind="small") for one in by)]
+            parts += [
+                element("span", was, kind="small dim"),
+                *(element("span", one, kind="small") for one in by),
+            ]
         cards.append(element("li", join(parts)))
     return element("ul", join(cards), kind="cards")
 
@@ -133,7 +146,12 @@ def _guards(verdicts: Sequence[Verdict], currency: str) -> Html:
 
 def _offender(one: Offender, currency: str) -> Html:
     who = element("bdi", f"{one.account} {one.name}")
-    by = [text(f" {one.month} "), figures.cents(one.change, currency), text(" "), figures.percent(one.relative)]
+    by = [
+        text(f" {one.month} "),
+        figures.cents(one.change, currency),
+        text(" "),
+        figures.percent(one.relative),
+    ]
     lines = [
         _line(line.plan, line.price, line.kind, line.cause, figures.cents(line.change, currency))
         for line in one.lines
@@ -142,7 +160,9 @@ def _offender(one: Offender, currency: str) -> Html:
 
 
 def _line(plan: str, price: str, kind: str, cause: str, change: Html) -> Html:
-    return element("li", join([element("bdi", f"{plan} {price}"), text(f" ({kind}, {cause or '–'}) "), change]))
+    return element(
+        "li", join([element("bdi", f"{plan} {price}"), text(f" ({kind}, {cause or '–'}) "), change])
+    )
 
 
 def _why(found: Comparison) -> Html:
@@ -152,7 +172,8 @@ def _why(found: Comparison) -> Html:
         return element("p", "Nothing changed.")
     totals = {row["measure"]: row for row in found.totals.iter_rows(named=True)}
     start, end = (
-        Decimal(totals["billed"][side] or 0) - Decimal(totals["payouts"][side] or 0) for side in ("before", "after")
+        Decimal(totals["billed"][side] or 0) - Decimal(totals["payouts"][side] or 0)
+        for side in ("before", "after")
     )
     zero, reached, rows = Decimal(0), Decimal(0), []
     for cause, change in causes.iter_rows():
@@ -171,18 +192,21 @@ def _why(found: Comparison) -> Html:
         [text(cause), text(CAUSES.get(cause, "")), figures.cents(change, found.currency)]
         for cause, change in causes.iter_rows()
     ]
-    table = element("details", join([element("summary", "What the causes mean"), _table(["", "", ""], meanings, 2)]))
+    table = element(
+        "details", join([element("summary", "What the causes mean"), _table(["", "", ""], meanings, 2)])
+    )
     return join([element("p", said), chart.bars(rows), table])
 
 
 def _months(found: Comparison) -> Html:
-    billed = found.by("month").filter(pl.col("measure") == "billed").sort("month")
+    billed = found.by("month", measures=["billed"]).sort("month")
     currency = found.currency
+    before, after = ([Decimal(value) for value in billed[name]] for name in ("before", "after"))
+    names = billed["month"].to_list()
     texts = [
-        f"{row['month']}: {whole_money_text(row['before'], currency)} → {whole_money_text(row['after'], currency)}"
-        for row in billed.iter_rows(named=True)
+        f"{name}: {whole_money_text(old, currency)} → {whole_money_text(new, currency)}"
+        for name, old, new in zip(names, before, after, strict=True)
     ]
-    ends = [[Decimal(value) for value in billed[name]] for name in ("before", "after")]
     key = join([
         element("span", "billed before", kind="key small"), text("  "),
         element("span", "after", kind="key new small"),
@@ -190,7 +214,7 @@ def _months(found: Comparison) -> Html:
     rows = [_row([row["month"]], row, currency) for row in billed.iter_rows(named=True)]
     table = _table(["month", "before", "after", "change", ""], rows)
     shown = element("details", join([element("summary", "Every month"), table]))
-    return join([element("p", key), chart.months(billed["month"].to_list(), *ends, texts), shown])
+    return join([element("p", key), chart.months(names, before, after, texts), shown])
 
 
 def _spread(found: Comparison) -> Html:
@@ -215,23 +239,21 @@ def _bins(customers: pl.DataFrame) -> list[tuple[str, int, str]]:
     """Count the customers whose bills change, by how much."""
     changed = customers.filter(pl.col("change") != 0)
     share = pl.col("relative")
-    below = [(low, high) for low, high in zip((None, *BINS), BINS, strict=False) if high <= 0]
-    above = [(low, high) for low, high in zip(BINS, (*BINS[1:], None), strict=True) if low >= 0]
-    falls, ups = [], []
-    for low, high in below:
-        inside = (share <= high if high else share < 0) & (share > low if low is not None else pl.lit(value=True))
-        label = f"down {_percent(high)} to {_percent(low)}" if low is not None else f"down {_percent(high)} or more"
-        falls.append((label, len(changed.filter(inside)), "less"))
-    for low, high in above:
-        inside = (share > low) & (share <= high if high is not None else pl.lit(value=True))
-        label = f"up {_percent(low)} to {_percent(high)}" if high is not None else f"up more than {_percent(low)}"
-        ups.append((label, len(changed.filter(inside)), "more"))
+
+    def count(inside: pl.Expr) -> int:
+        return len(changed.filter(inside))
+
+    falls = [(f"down {-BINS[0]:.0%} or more", count(share <= BINS[0]), "less")]
+    ups = []
+    for low, high in pairwise(BINS):
+        if high <= 0:
+            inside = (share > low) & (share < 0 if high == 0 else share <= high)
+            falls.append((f"down {-high:.0%} to {-low:.0%}", count(inside), "less"))
+        else:
+            ups.append((f"up {low:.0%} to {high:.0%}", count((share > low) & (share <= high)), "more"))
+    ups.append((f"up more than {BINS[-1]:.0%}", count(share > BINS[-1]), "more"))
     ups.append(("up from nothing", len(up_by(changed.filter(share.is_null()), Decimal(0))), "more"))
     return [*falls, *ups]
-
-
-def _percent(share: Decimal) -> str:
-    return f"{abs(share):.0%}"
 
 
 def _customers(found: Comparison, top: int) -> Html:
@@ -247,7 +269,13 @@ def _customers(found: Comparison, top: int) -> Html:
 def _customer(found: Comparison, row: dict[str, object]) -> list[Html]:
     lines = found.lines_of(str(row["account"]), LINES)
     items = [
-        _line(line["plan"], line["price"], line["kind"], line["cause"], figures.cents(line["change"], found.currency))
+        _line(
+            line["plan"],
+            line["price"],
+            line["kind"],
+            line["cause"],
+            figures.cents(line["change"], found.currency),
+        )
         for line in lines.iter_rows(named=True)
     ]
     who = join([element("bdi", row["account"]), text(" "), element("bdi", row["name"] or "", kind="dim")])
@@ -261,7 +289,7 @@ def _customer(found: Comparison, row: dict[str, object]) -> list[Html]:
 
 def _part(found: Comparison, split: Sequence[str]) -> Html:
     """Show what was billed by one dimension or several, and how its committed MRR changed."""
-    wide = found.by(*split)
+    wide = found.by(*split, measures=["billed", "committed_mrr"])
     billed = wide.filter(pl.col("measure") == "billed", pl.col("change") != 0)
     heading = element("h3", f"By {' and '.join(split)}")
     if not len(billed):
@@ -301,7 +329,5 @@ def _table(heads: Sequence[str | Html], rows: Sequence[Sequence[Html]], texts: i
         )
         for row in rows
     ]
-    table = element(
-        "table", join([element("thead", element("tr", join(top))), element("tbody", join(body))])
-    )
+    table = element("table", join([element("thead", element("tr", join(top))), element("tbody", join(body))]))
     return element("div", table, kind="scroll")

@@ -202,9 +202,30 @@ class Search:
             for axis in range(len(self._spans)):
                 self._climb_along(axis, best)
             better = min(self.tried.values(), key=self._rank)
+            if len(self._spans) > 1:
+                better = self._walk(better)
             if better == best or len(self._spans) == 1:
                 return
             best = better
+
+    def _walk(self, best: Tried) -> Tried:
+        """Go uphill in any of eight directions by steps that halve: along an edge of what is allowed, too."""
+        step = max(max(1, (span.high - span.low) // (GRID_OF_TWO - 1) // 2) for span in self._spans)
+        while step:
+            around = (
+                tuple(place + step * way for place, way in zip(best.at, ways, strict=True))
+                for ways in product((-1, 0, 1), repeat=len(self._spans))
+            )
+            inside = [
+                self.look(at)
+                for at in around
+                if all(one.low <= place <= one.high for one, place in zip(self._spans, at, strict=True))
+            ]
+            better = min([best, *inside], key=self._rank)
+            if better == best:
+                step //= 2
+            best = better
+        return best
 
     def _climb_along(self, axis: int, best: Tried) -> None:
         """Narrow down the best along one number, between the neighbours of the best that is known."""

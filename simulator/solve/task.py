@@ -75,7 +75,7 @@ class Task:
         goal: Goal,
         constraints: Sequence[Condition] = (),
         transition: Transition | None = None,
-        say: Callable[[int], None] = lambda count: None,
+        say: Callable[[int], None] | None = None,
     ) -> None:
         """Keep them. `data` is the book's file (with what it extends), `place` its name in messages.
 
@@ -119,7 +119,8 @@ class Task:
     def __call__(self, at: At) -> Tried:
         """Try some ticks."""
         if at not in self.trials:
-            self._say(len(self.trials))
+            if self._say is not None:
+                self._say(len(self.trials))
             self.trials[at] = self._trial(at)
         trial = self.trials[at]
         return Tried(at, trial.value, trial.gap)

@@ -5,7 +5,6 @@ customers, who differ in nothing but what prices make them do. Seeds are indepen
 be tried in any order by any number of processes: the numbers are the same.
 """
 
-import gc
 import multiprocessing
 import os
 import signal
@@ -24,15 +23,14 @@ from analytics.break_even import BreakEven, break_even
 from analytics.effect import Trial
 from analytics.standing import standing
 from billing import price_book
-from billing.ledger import Ledger
 from billing.price_book import PriceBook
 from billing.rebilling import replay
 from billing.transition import Policy, Transition
 from metering.log import Log
 from simulator import scenario
 from simulator.prior import drawn
-from simulator.run import Month, live
-from simulator.scenario import Loaded, Scenario
+from simulator.scenario import Loaded
+from simulator.whatif.company import lived
 from simulator.whatif.vocabulary import in_words_of
 from simulator.world import World
 
@@ -78,10 +76,6 @@ class Outcome(NamedTuple):
     break_even: BreakEven | None
 
 
-class Interrupted(Exception):  # noqa: N818 - it is no error: somebody asked for it
-    """A trial was stopped between two months."""
-
-
 def read(question: Question, changes: Mapping[str, str] | None = None) -> tuple[Loaded, PriceBook]:
     """Read the scenario and the other book, in the words of the scenario.
 
@@ -96,7 +90,7 @@ def read(question: Question, changes: Mapping[str, str] | None = None) -> tuple[
 def attempt(case: Case, stopping: Callable[[], bool] = lambda: False) -> Outcome:
     """Let the company of a seed live under both books, and bill what it did under the first by the second.
 
-    Raises Interrupted where `stopping` says so, Problems where something does not fit.
+    Raises `company.Interrupted` where `stopping` says so, Problems where something does not fit.
     """
     loaded, book = read(case.question, case.changes)
     company = loaded._replace(scenario=drawn(loaded.scenario, case.seed))
@@ -104,10 +98,12 @@ def attempt(case: Case, stopping: Callable[[], bool] = lambda: False) -> Outcome
     with tempfile.TemporaryDirectory(prefix="saasim-whatif-") as folder:
         log = Log.create(Path(folder) / "before")
         now = World(company.scenario, loaded.book, seed=case.seed)
-        before = _lived(now, company.scenario, loaded.book, log, stopping)
+        before = lived(now, company.scenario, loaded.book, log, stopping=stopping)
         change = case.question.transition(loaded.book)
-        then = World(company.scenario, known, seed=case.seed, transition=change or Transition(loaded.book))
-        after = _lived(then, company.scenario, book, Log.create(Path(folder) / "after"), stopping)
+        usual = change or Transition(loaded.book)
+        then = World(company.scenario, known, seed=case.seed, transition=usual)
+        other = Log.create(Path(folder) / "after")
+        after = lived(then, company.scenario, book, other, change=change, stopping=stopping)
         replayed = replay(log, book, transition=change)
     ledgers = (before.connection, replayed.connection, after.connection)
     told = [reaction.counts(one) for one in (before.connection, after.connection)]
@@ -123,32 +119,6 @@ def attempt(case: Case, stopping: Callable[[], bool] = lambda: False) -> Outcome
     for one in ledgers:
         one.close()
     return Outcome(case, found, even)
-
-
-def _lived(
-    world: World, scenario: Scenario, book: PriceBook, log: Log, stopping: Callable[[], bool]
-) -> Ledger:
-    """Let a company live, billed by a book; return its ledger. Raises Interrupted where it was stopped."""
-    ledger = Ledger.create()
-    try:
-        ended = live(
-            world,
-            scenario=scenario,
-            book=book,
-            log=log,
-            ledger=ledger,
-            progress=_unseen,
-            stopping=stopping,
-        )
-    finally:
-        gc.unfreeze()
-    if not ended:
-        raise Interrupted
-    return ledger
-
-
-def _unseen(month: Month) -> None:
-    """Show nothing of a month: the seeds are what is counted."""
 
 
 def attempt_all(cases: Sequence[Case], *, jobs: int) -> Iterator[Outcome]:

@@ -59,7 +59,7 @@ def audit(events: list[Event], book: PriceBook, months: list[Period]) -> Audit:
         charges: list[Line] = []
         mrr: dict[tuple[date, str], Decimal] = {}
         for name, days in lives.items():
-            years, paid = yearly(name, days, book)
+            years, paid = yearly(name, days, book, months[-1].ends_on)
             own = [*years, *monthly(name, days, book, months)]
             own += [*once(name, days, book), *used_up(name, days, book, months, usage)]
             own += [*entitlement.discounts(own, coverage, lives, book)]

@@ -1,19 +1,19 @@
 """The auditor's discounts and bounds: what is taken off a subscription's month, one thing after another."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
-from billing.price import Price
+from billing.price import Price, Rate
 from billing.price_book import PriceBook
 from billing.rule import Discount
 from metering.period import add_months
 from tests.auditor.life import Day
 from tests.auditor.line import Line, first, in_force
-from tests.auditor.price import PLACES, ZERO, cents, money, reading, twelve
+from tests.auditor.price import PLACES, ZERO, Reading, cents, money, part, reading, twelve
 
 KINDS = {"recurring": ("recurring", "credit"), "usage": ("usage",), "once": ("once",)}
 
@@ -48,13 +48,17 @@ def discounted(lines: list[Line], days: dict[date, Day], book: PriceBook) -> lis
         )
         rows = [Open(line, line.amount + covered(line, lines)) for line in found]
         after = book.conventions.maximum == "after_discounts"
+        least_after = book.conventions.minimum == "after_discounts"
+        if not least_after:
+            made += [one for row in rows for one in least(row, days, book)]
         if not after:
             made += above_plans(rows, book)
         made += own_shares(rows, book)
         for discount in named(days, month, book):
             made += taken(rows, discount, book)
-        for row in rows:
-            made += bounds(row, days, book)
+        made += [one for row in rows for one in most(row, days, book)]
+        if least_after:
+            made += [one for row in rows for one in least(row, days, book)]
         if after:
             made += above_plans(rows, book)
     return made
@@ -170,29 +174,52 @@ def settle(exact: list[Decimal], whole: Decimal, book: PriceBook) -> list[Decima
     return parts
 
 
-def bounds(row: Open, days: dict[date, Day], book: PriceBook) -> Iterable[Line]:
-    """What a usage line comes to above its most, or lacks of its least, after discounts."""
-    line = row.line
-    if line.kind != "usage":
-        return
-    price = book.plans[line.plan].prices[line.price]
-    how = reading(book, line.plan, price)
-    alive = max(
-        (
-            day
-            for day, today in days.items()
-            if first(day) == line.month and not today.trial and today.plan == line.plan
-        ),
-        default=None,
-    )
-    if (how.minimum and how.maximum) or alive is None:
-        return
-    rate = in_force(price, line.month, days, alive)[0]
-    if not how.maximum and rate.maximum is not None and row.net > rate.maximum:
+def most(row: Open, days: dict[date, Day], book: PriceBook) -> Iterator[Line]:
+    """What a usage line comes to above its most, where that is not in its price."""
+    how, rate, _ = bounds(row.line, days, book)
+    if not how.maximum and rate is not None and rate.maximum is not None and row.net > rate.maximum:
         yield off(row, money(row.net - rate.maximum, book))
-    due = line.quantity > 0 or how.minimum_at_zero
-    if not how.minimum and due and rate.minimum is not None and row.net < rate.minimum:
-        yield off(row, -money(rate.minimum - row.net, book), kind="true_up")
+
+
+def least(row: Open, days: dict[date, Day], book: PriceBook) -> Iterator[Line]:
+    """What a usage line lacks of its least, where that is not in its price; of a part of a month its part."""
+    how, rate, lived = bounds(row.line, days, book)
+    if how.minimum or rate is None or rate.minimum is None:
+        return
+    due = rate.minimum
+    if book.conventions.minimum_part == "part":
+        length = (add_months(row.line.month, 1) - row.line.month).days
+        due = sum((part(due, days_of, length) for days_of in lived), ZERO)
+    if (row.line.quantity > 0 or how.minimum_at_zero) and row.net < due:
+        yield off(row, -money(due - row.net, book), kind="true_up")
+
+
+def led_to(plan: str, book: PriceBook) -> list[str]:
+    """The plans to which limits lead from a plan."""
+    found = [plan]
+    for one in found:
+        found += [
+            limit.then for limit in book.plans[one].limits.values() if limit.then and limit.then not in found
+        ]
+    return found
+
+
+def bounds(line: Line, days: dict[date, Day], book: PriceBook) -> tuple[Reading, Rate | None, list[int]]:
+    """How a usage line's price is read, its version, and how long each phase of its plan is in the month.
+
+    Our reading: where a limit led to the plan, the phases are those of the plans that it may lead from.
+    """
+    if line.kind != "usage":
+        return Reading(), None, []
+    price = book.plans[line.plan].prices[line.price]
+    here = [day for day, today in days.items() if first(day) == line.month and not today.trial]
+    ours = [day for day in here if days[day].plan == line.plan]
+    ours = ours or [day for day in here if line.plan in led_to(days[day].plan, book)]
+    how = reading(book, line.plan, price)
+    if not ours:
+        return how, None, []
+    lived = Counter(days[day].phase for day in ours)
+    return how, in_force(price, line.month, days, max(ours))[0], list(lived.values())
 
 
 def off(row: Open, amount: Decimal, *, kind: str = "discount") -> Line:
@@ -251,8 +278,10 @@ def less(
         return [(key, value - twelve(value * share) if ours(key) else value) for key, value in values]
     base = sum((value for key, value in values if ours(key)), ZERO)
     whole = min(twelve((discount.amount or ZERO) / (12 if by_year else 1)), base)
-    return [
-        (key, value - (whole if value == base else twelve(twelve(value * whole) / base)))
-        if ours(key) and base > 0 else (key, value)
-        for key, value in values
-    ]  # fmt: skip
+    if base <= 0:
+        return values
+    left = []
+    for key, value in values:
+        part_of = value if whole == base else whole if value == base else twelve(twelve(value * whole) / base)
+        left.append((key, value - part_of if ours(key) else value))
+    return left

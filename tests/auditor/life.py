@@ -158,7 +158,9 @@ def change(subscriptions: dict[str, Now], lives: Lives, event: Event, day: date,
     elif isinstance(data, AddOnDropped):
         subscriptions[data.subscription].add_ons.pop(data.add_on, None)
     elif isinstance(data, SubscriptionCancelled):
-        subscriptions[data.subscription].ends_on = data.effective_on
+        # Our reading: who cancels for the same day has that day still, where the book bills it.
+        is_billed = data.effective_on <= day and book.conventions.cancel_day == "billed"
+        subscriptions[data.subscription].ends_on = day + ONE_DAY if is_billed else data.effective_on
         return ""
     elif isinstance(data, SubscriptionReactivated):
         # Our reading: who comes back names plan, seats and billing, so add-ons are gone; a discount that was

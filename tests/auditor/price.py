@@ -57,7 +57,8 @@ PLAIN = Reading()
 def reading(book: PriceBook, plan: str = "", price: Price | None = None) -> Reading:
     """How a price is read: usage of a month may be due at zero, and be bounded after discounts.
 
-    Our reading: what is sold by the piece is due for pieces only, and so is what is priced event by event.
+    Our reading: what is sold by the piece is due for pieces only, and so is what is priced event by event,
+    whose least and most are those of the event.
     """
     said = book.conventions
     edge = said.tier_edge == "inclusive"
@@ -66,12 +67,12 @@ def reading(book: PriceBook, plan: str = "", price: Price | None = None) -> Read
     meter = book.meters[price.meter]
     by_month = price.window == "period"
     standing = by_month and plan != "catalog" and not meter.each
-    flow = by_month and meter.aggregation not in ("max", "latest")
+    flow = by_month and meter.aggregation not in ("max", "latest") and not meter.each
     return Reading(
         edge,
         standing and said.first_flat == "at_zero",
         standing and said.minimum_due == "at_zero",
-        not flow or said.minimum == "before_discounts",
+        not flow or (said.minimum == "before_discounts" and said.minimum_part == "whole"),
         not flow or said.maximum == "before_discounts",
     )
 

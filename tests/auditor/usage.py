@@ -10,9 +10,10 @@ from typing import NamedTuple
 from billing.price import Price, Rate
 from billing.price_book import PriceBook
 from metering.period import Period
+from tests.auditor.length import lengths, prorated
 from tests.auditor.life import Day, Usage, Used
 from tests.auditor.line import Item, Line, first, in_force, line_of, phases, year_of
-from tests.auditor.price import ZERO, Reading, cost, money, part, reading
+from tests.auditor.price import ZERO, Reading, cost, money, reading
 
 Pool = list[tuple[Day, date, date]]
 
@@ -122,7 +123,8 @@ def levels(price: Price, pools: Pools, seen: ByMonth, book: PriceBook) -> Rated:
         level = sum((used.quantity for used in seen[month.starts_on] if used.phase == today.phase), ZERO)
         exact = cost(rate, level - units * per(price, today), pools.how)
         if price.prorate is not False:
-            exact = part(exact, (ends_on - starts_on).days, month.days)
+            is_last = today is pools.all[-1][0]
+            exact = prorated(exact, lengths((starts_on, ends_on), month, book, is_last=is_last), book)
         if level or (today.phase in pools.idle and owed(rate, pools.how)):
             yield level, (starts_on, ends_on), exact
 
@@ -138,9 +140,12 @@ def flow(price: Price, pools: Pools, seen: ByMonth, book: PriceBook) -> Rated:
     quantity = sum((used.quantity for used in seen[month.starts_on]), ZERO)
     before = allowance = ZERO
     if price.window == "period":
-        whole = [(units * per(price, today), (until - since).days) for today, since, until in pools.own]
-        allowance = sum((part(units, length, month.days) for units, length in whole), ZERO)
-        if book.conventions.allowance == "full":
+        whole = [
+            (units * per(price, today), lengths((since, until), month, book))
+            for today, since, until in pools.own
+        ]
+        allowance = sum((prorated(units, counted, book) for units, counted in whole), ZERO)
+        if book.conventions.allowance == "full" or book.conventions.proration == "none":
             allowance = max((units for units, _ in whole), default=ZERO)
     else:
         allowance = units * per(price, last) if pools.own else ZERO

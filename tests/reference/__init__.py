@@ -4,7 +4,7 @@
 the generated parts, and the output in the console blocks.
 """
 
-from tests.reference import commands, events, example, ledger, price_book, recipe, scenario
+from tests.reference import commands, events, example, ledger, preset, price_book, recipe, scenario
 from tests.reference.page import Region
 
 REGIONS: dict[str, Region] = {
@@ -23,6 +23,7 @@ REGIONS: dict[str, Region] = {
     "example.postings": example.postings,
     "example.payouts": example.payouts,
     "example.replay": example.replayed,
+    **preset.regions(),
     **recipe.regions(),
 }
 """Every generated part by its name in the pages."""

@@ -26,7 +26,9 @@ from simulator.run import Month
 from simulator.world import Lived
 from tests.simulator import toy
 
-VERBS = sorted(str(command.callback.__name__) for command in app.registered_commands if command.callback)
+VERBS = sorted(
+    command.name or str(command.callback.__name__) for command in app.registered_commands if command.callback
+)
 SCENARIO = "scenario/scenario.toml"
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from billing.lint.checks import lint
-from billing.price_book import PriceBook, loads
+from billing.price_book import PriceBook, checked, loads
 from billing.quote import quote
 from metering.document import validate
 from metering.period import months
@@ -111,7 +111,7 @@ def test_proofs_hold_in_any_book(seed: int) -> None:
     rng = random.Random(seed)
     periods = list(months(date(2026, 1, 1), 24))
     made = Book(rng, periods, rng.random() < 0.5, rng.random() < 0.5).write()
-    book = validate(PriceBook, made, "random book")
+    book = checked(validate(PriceBook, made, "random book"), "random book")
     wrong = []
     for finding in lint(book):
         amounts = [purchase.amount for purchase in finding.purchases]

@@ -1,0 +1,142 @@
+"""Explanations of metrics: each formula comes to the metric, and its parts are the ledger's own rows."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from analytics.dimension import SPLITS
+from analytics.explanation import Evidence, explain
+from analytics.metrics import METRICS, monthly, monthly_by
+from metering.document import Problems
+from tests import stories
+from tests.analytics.explanations import evidence, shown
+
+BOOK = """
+    name = "Two plans"
+    [plans.small]
+    name = "Small"
+    stream = "software"
+    prices.seats = { per = "seat", unit_price = 10 }
+    [plans.large]
+    name = "Large"
+    stream = "software"
+    prices.seats = { per = "seat", unit_price = 20, annual = { unit_price = 180 } }
+"""
+TOLD = """
+    2025-01-01  a    account.signed_up       A a@example.com smb web
+    2025-01-01  a    subscription.started    a-1 small seats=4
+    2025-01-01  b    account.signed_up       B b@example.com smb web
+    2025-01-01  b    subscription.started    b-1 large seats=2 billing=year
+    2025-02-01  c    account.signed_up       C c@example.com mid_market web
+    2025-02-01  c    subscription.started    c-1 small seats=1
+    2025-11-20  x    money.spent             marketing.adverts 300
+    2025-12-01  c    subscription.cancelled  c-1 2025-12-01
+    2026-01-10  a    seats.changed           a-1 7
+    2026-02-02  d    account.signed_up       D d@example.com smb web
+    2026-02-02  d    subscription.started    d-1 small seats=5
+"""
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+    """Return the company above after 14 months."""
+    return evidence(tmp_path_factory.mktemp("two"), BOOK, TOLD, 14, "2025-01")
+
+
+@pytest.fixture(scope="module")
+def random(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+    """Return a random company with everything in it."""
+    told = stories.told(5, accounts=5)
+    return evidence(tmp_path_factory.mktemp("random"), stories.BOOK, told, stories.MONTHS, "2025-11")
+
+
+def test_mrr_is_a_bridge_from_the_month_before(two: Evidence) -> None:
+    """a has 7 seats since January, b pays a twelfth of $360, and d is new in February 2026."""
+    assert list(shown(explain(two, "mrr 2026-02", depth=3))) == [
+        "150 USD committed_mrr of 2026-02: recurring charges of a month at its end = opening + new",
+        "  = 100 USD mrr_opening of 2026-02: committed MRR a month before",
+        "    = 70 USD a-1, small",
+        "      = 70 USD seats: 7 seats at $10.00",
+        "    = 30 USD b-1, large",
+        "      = 30 USD seats: a twelfth of a year",
+        "  = 50 USD mrr_new of 2026-02: from customers who never paid before",
+        "    = 50 USD d: subscription",
+        "      - 0 USD before",
+        "      - 50 USD after",
+        "  - 150 USD who pays it",
+        "    = 70 USD a-1, small",
+        "      = 70 USD seats: 7 seats at $10.00",
+        "    = 30 USD b-1, large",
+        "      = 30 USD seats: a twelfth of a year",
+        "    = 50 USD d-1, small",
+        "      = 50 USD seats: 5 seats at $10.00",
+    ]
+
+
+def test_nrr_shows_the_cohort_then_and_now(two: Evidence) -> None:
+    """In February 2025 a, b and c paid 40 + 30 + 10; a year later a pays 70, b 30, c nothing: 100 / 80."""
+    assert list(shown(explain(two, "nrr 2026-02"))) == [
+        "1.25 ratio nrr of 2026-02: what customers of 12 months ago pay now, of what they paid then = 100 / 80",
+        "  - 100 USD what they pay now",
+        "    = 70 USD a",
+        "    = 30 USD b",
+        "  - 80 USD paid 12 months before",
+        "    = 40 USD a",
+        "    = 30 USD b",
+        "    = 10 USD c",
+    ]
+
+
+def test_a_part_of_a_metric_is_that_of_its_accounts(two: Evidence) -> None:
+    """Of the mid-market only c was there, and left on 1 December."""
+    node = explain(two, "mrr_churn 2025-12", by="segment=mid_market")
+
+    assert node.amount == -10
+    assert [part.text for part in node.parts] == ["c: voluntary"]
+
+
+def test_a_metric_without_a_value_says_why(two: Evidence) -> None:
+    """Eleven months back nobody knows who paid."""
+    node = explain(two, "nrr 2025-12")
+
+    assert node.amount is None
+    assert node.reasons[0].text == "no value: fewer than 12 months before, or nobody paid then"
+
+
+@pytest.mark.parametrize(
+    ("by", "told"),
+    [
+        ("segment=smbb", "there is no segment 'smbb'; did you mean 'smb'?"),
+        ("segmentt=smb", "there is no 'segmentt'; did you mean 'segment'?"),
+        ("plan=small", "nrr cannot be split by plan; its splits: segment, channel"),
+    ],
+)
+def test_a_wrong_split_names_the_right_ones(two: Evidence, by: str, told: str) -> None:
+    """A part that is not there is a problem."""
+    with pytest.raises(Problems) as found:
+        explain(two, "nrr 2026-02", by=by)
+
+    assert told in str(found.value)
+
+
+@pytest.mark.parametrize("name", [name for name, metric in METRICS.items() if "whole" in metric.splits])
+def test_every_metric_is_explained(two: Evidence, random: Evidence, name: str) -> None:
+    """What is explained is what `monthly` says, in the first month, in the middle and at the end."""
+    for known in (two, random):
+        rows = known.once("monthly", lambda: monthly(known.connection)).select("month", name).rows()
+        for month, value in (rows[0], rows[6], rows[-1]):
+            node = explain(known, f"{name} {month:%Y-%m}")
+            assert node.amount == (None if value is None else Decimal(value))
+            assert node.children or not value
+
+
+@pytest.mark.parametrize("by", SPLITS)
+def test_every_metric_of_every_part_is_explained(random: Evidence, by: str) -> None:
+    """The last month, split each way."""
+    frame = monthly_by(random.connection, by).filter(month=max(random.periods()).starts_on)
+    for row in frame.iter_rows(named=True):
+        for name, value in row.items():
+            if name in METRICS:
+                node = explain(random, f"{name} {row['month']:%Y-%m}", by=f"{by}={row[by]}", depth=1)
+                assert node.amount == (None if value is None else Decimal(value)), (name, row[by])

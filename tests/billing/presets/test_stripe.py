@@ -1,0 +1,81 @@
+"""Stripe: cases from docs.stripe.com (subscriptions/pricing-models, products-prices, coupons) and its API."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.billing.presets import Case, comes_to, fee, tiers, usage
+
+FONTS = tiers((5, 7), (10, "6.5"), (None, 6))
+STORAGE = tiers((1_000, 0, "4.99"), (None, "0.00499"))
+HYPERNIAN = tiers((1_000, 0), (None, "0.04"))
+LLAMA = tiers((100_000, 0), (None, "0.001"))
+
+
+def seats(quantity: int, **rate: Any) -> dict[str, Any]:
+    """Ask about a licensed quantity."""
+    return {"price": {"per": "seat", **rate}, "quantity": quantity, "period": "2026-01"}
+
+
+PRICES: list[Case] = [
+    # subscriptions/pricing-models/tiered-pricing: volume-based
+    *((seats(n, model="volume", tiers=FONTS), cost) for n, cost in (
+        (1, "7"), (5, "35"), (6, "39"), (20, "120"), (25, "150"),
+    )),
+    # the same tiers, graduated: 5 at 7, 5 at 6.5, the rest at 6
+    *((seats(n, model="graduated", tiers=FONTS), cost) for n, cost in (
+        (1, "7"), (5, "35"), (6, "41.5"), (20, "127.5"), (25, "157.5"),
+    )),
+    # usage-based/pricing-models: a fixed fee of 200 and 0.001 for each token above 100,000
+    (usage(100_000, model="graduated", tiers=LLAMA), "0"),
+    (usage(150_000, model="graduated", tiers=LLAMA), "50"),
+    # use-cases/flat-fee-and-overages: 0.04 above 1,000
+    (usage(1_500, model="graduated", tiers=HYPERNIAN), "20"),
+    # the first tier's flat amount as a monthly minimum (a price that is in use): 4.99 for the first 1,000 GB
+    (usage(0, model="graduated", tiers=STORAGE), "4.99"),
+    (usage(1_000, model="graduated", tiers=STORAGE), "4.99"),
+    (usage(1_500, model="graduated", tiers=STORAGE), "7.49"),  # 4.99 + 2.495
+    # API: transform_quantity divides by a size and rounds up or down; unit_amount_decimal
+    (usage(1_001, model="package", package_size=1_000, unit_price=10), "20"),
+    (usage(1_999, model="package", package_size=1_000, unit_price=10, packages="down"), "10"),
+    (usage(1, unit_price="0.000005"), "0"),
+    (usage(1_000_000, unit_price="0.000005"), "5"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("request_", "amount"), PRICES)
+def test_a_price_comes_to_what_stripe_says(request_: dict[str, Any], amount: str) -> None:
+    """Licensed and metered quantities, tiers by volume and graduated, packages and parts of a cent."""
+    assert amount == comes_to(request_, "stripe")
+
+
+def test_a_fee_and_its_overage_are_two_prices_of_one_plan() -> None:
+    """The documented Llama AI: 200 a month with 100,000 tokens, and 0.001 for each above."""
+    request: dict[str, Any] = {
+        "plan": {
+            "prices": {
+                "base": {"per": "subscription", "unit_price": 200},
+                "tokens": {"meter": "tokens", "model": "graduated", "tiers": LLAMA},
+            }
+        },
+        "usage": {"tokens": 130_000},
+        "period": "2026-01",
+    }
+
+    assert "230" == comes_to(request, "stripe")
+
+
+COUPONS: list[Case] = [  # the coupon object: amount_off is taken off the subtotal, down to nothing
+    (fee(100, discounts=[{"amount": 200}], period="2026-01"), "0"),
+    (fee(300, discounts=[{"amount": 200}], period="2026-01"), "100"),
+    (fee(100, discounts=[{"share": Decimal("0.25")}], period="2026-01"), "75"),
+    (fee(100, discounts=[{"share": Decimal("0.25")}, {"amount": 5}], period="2026-01"), "70"),
+    (fee(100, discounts=[{"amount": 5}, {"share": Decimal("0.25")}], period="2026-01"), "71.25"),
+]
+
+
+@pytest.mark.parametrize(("request_", "amount"), COUPONS)
+def test_coupons_stack_in_their_order(request_: dict[str, Any], amount: str) -> None:
+    """A percentage and an amount do not commute."""
+    assert amount == comes_to(request_, "stripe")
