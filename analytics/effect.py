@@ -25,8 +25,8 @@ PAIRS_MIN = 2
 class Trial(NamedTuple):
     """One seed: how the company stands under each book, and what of the reaction came by which channel.
 
-    `channels` are amounts of what was billed that add up to `after` less `replayed`; `counts` are pairs, under
-    the first book and under the second.
+    `channels` are amounts of what was billed that add up to `after` less `replayed`; `counts` are pairs,
+    under the first book and under the second.
     """
 
     seed: int

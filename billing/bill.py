@@ -29,7 +29,7 @@ from billing.grant import Grant
 from billing.lines import CALENDAR, since_of, slices
 from billing.price_book import PriceBook
 from billing.proration import is_by_day
-from billing.schema import as_table
+from billing.schema import as_table, polars_schema
 from billing.subscription import Subscriptions
 from billing.yearly import Value, dated_charges, yearly_value
 from metering.frame import empty, shaped
@@ -257,6 +257,23 @@ def spans(
         return phases.select("phase_no", "starts_at", "ends_at", subject="subscription")
     around = [month_of(add_months(periods[0].starts_on, -1)), *periods, month_of(periods[-1].ends_on)]
     return told_apart(slices(phases, around, conventions))
+
+
+def not_due(
+    log: Source, book: PriceBook, carried: Carried, connection: duckdb.DuckDBPyConnection
+) -> pl.DataFrame:
+    """Return the usage of billing periods that are not over at the end of a log, as `unrated_usage`."""
+    last = log.periods[-1]
+    if book.conventions.periods == "calendar":
+        return empty(polars_schema("unrated_usage"))
+    after = [month_of(last.ends_on)]
+    phases = carried.subscriptions.frame(since=since_of(after, book.conventions))
+    lives = spans(phases, after, book.conventions)
+    measured = measure(connection, log, meters=book.meters, spans=lives, periods=after)
+    told = measured.with_columns(month=pl.lit(last.starts_on), reason=pl.lit("not_due"))
+    keys = ["month", "subject", "meter", "reason"]
+    totals = told.filter(pl.col("events") > 0).group_by(keys).agg(pl.col("quantity", "events").sum())
+    return as_table(totals.sort(keys), "unrated_usage")
 
 
 def told_apart(parts: pl.DataFrame) -> pl.DataFrame:

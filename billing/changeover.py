@@ -13,7 +13,7 @@ from typing import NamedTuple
 import duckdb
 import polars as pl
 
-from billing import commitment, entitlement, invoice, rating, recognition, refund
+from billing import commitment, entitlement, invoice, progressive, rating, recognition, refund
 from billing.bill import (
     Billed,
     Carried,
@@ -65,6 +65,11 @@ class Side(NamedTuple):
         """The usage of trials."""
         trials = self.phases.filter("trial")
         return self.usage.join(trials, on=["subscription", "phase_no"], how="semi")
+
+    @property
+    def paid_for(self) -> pl.DataFrame:
+        """The usage outside of trials."""
+        return self.usage.join(self.on_trial, on=["subscription", "phase_no"], how="anti")
 
     @property
     def paid(self) -> pl.DataFrame:
@@ -124,8 +129,12 @@ def bill_both(
     walk = dated_charges(pair.old, lives, before, periods, {}, handover=handed)
     priced = _price(sides, covered, _by_day(walk.charge_frame(), handed), periods, both)
     charged = pl.concat([part.lines for part in priced])
-    lines = _numbered(charged if keep_free else invoice.owed(charged), handed)
+    early = _early(sides, days, covered, periods)
+    sums, parts = (pl.concat(frames) for frames in zip(*early, strict=True)) if early else (None, None)
+    owed = charged if keep_free else invoice.owed(charged)
+    lines = _numbered(owed if sums is None else progressive.parted(owed, sums), handed)
     rated = pl.concat([rated_usage(part.counted, lines) for part in priced])
+    rated = rated if parts is None else progressive.rated_in_parts(rated, lines, parts)
     cuts = Cuts.of(handed, pair.old.phases)
     return Billed(
         measured=used,
@@ -271,11 +280,21 @@ def _cover(
     """Hold usage against the limits of each book, and draw what was given by any."""
     held = list[Limited]()
     for side, found in zip(sides, days, strict=True):
-        payable = side.usage.join(side.on_trial, on=["subscription", "phase_no"], how="anti")
-        held.append(limited(with_days(payable, found, side.paid), side.paid, side.book))
+        held.append(limited(with_days(side.paid_for, found, side.paid), side.paid, side.book))
     opened = [Open(grant, grant.quantity) for grant in fresh]
     drawn, left = draw(pl.concat([one.served for one in held]), opened, book)
     return [covered_by(one, drawn, left, book) for one in held]
+
+
+def _early(
+    sides: Sequence[Side], days: Sequence[pl.DataFrame], covered: Sequence[Covered], periods: Sequence[Period]
+) -> list[tuple[pl.DataFrame, pl.DataFrame]]:
+    """Return what each book bills within months (`billing.progressive.early`)."""
+    return [
+        progressive.early(side.paid_for, found, cover, slices=side.paid, book=side.book, periods=periods)
+        for side, found, cover in zip(sides, days, covered, strict=True)
+        if side.book.is_progressive
+    ]
 
 
 def _by_day(charged: pl.DataFrame, handed: Handover) -> list[pl.DataFrame]:

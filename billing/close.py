@@ -12,7 +12,7 @@ import duckdb
 import polars as pl
 
 from billing import amendment, entitlement, journal, mrr, recognition, sharing
-from billing.bill import Billed, Carried, bill
+from billing.bill import Billed, Carried, bill, not_due
 from billing.changeover import bill_both, combined, in_plain_names, paired
 from billing.lines import months_of, slices
 from billing.price_book import PriceBook
@@ -64,7 +64,9 @@ def close(
     found = None
     if log.has_late:
         found = restate(log, periods, billing=from_the_first(book, connection), connection=connection)
-    return _settle(done, log, Sole(book), found, correction.idle(connection, log))
+    tables = _settle(done, log, Sole(book), found, correction.idle(connection, log))
+    open_usage = not_due(log, book, carried, connection)
+    return tables | {"unrated_usage": pl.concat([tables["unrated_usage"], open_usage])}
 
 
 def _change(
@@ -86,7 +88,8 @@ def _change(
     pair = paired(everything, combined(book, transition), transition, periods[0].starts_on)
     done = [how(periods, log=log, measured=measured)]
     tables = _settle(done, log, pair.handed, found, correction.idle(connection, log))
-    return tables | {"grants": in_plain_names(tables["grants"])}
+    unrated = pl.concat([tables["unrated_usage"], not_due(log, book, done[-1].carried, connection)])
+    return tables | {"grants": in_plain_names(tables["grants"]), "unrated_usage": unrated}
 
 
 def _settle(

@@ -52,13 +52,12 @@ class Taking:
 
     def take(self, part: pl.DataFrame, kind: str = "discount") -> None:
         """Take `less` (exact in `exact`) off each row of a part of the rows; negative adds to it."""
-        sign = -pl.col("exact"), -pl.col("less")
         self.made.append(
             part.with_columns(
                 kind=pl.lit(kind),
                 allowance=pl.lit(0, EXACT),
-                exact=sign[0].cast(EXACT),
-                amount=sign[1].cast(EXACT),
+                exact=(-pl.col("exact")).cast(EXACT),
+                amount=(-pl.col("less")).cast(EXACT),
                 cause=pl.lit(self.cause),
             )
         )
@@ -70,9 +69,9 @@ class Taking:
             .drop("less")
         )
 
-    def spread(self, part: pl.DataFrame, over_rows: Sequence[str]) -> None:
+    def spread(self, part: pl.DataFrame, group: Sequence[str]) -> None:
         """Take `whole` (the same in all rows of a group) off a group's rows in proportion to their net."""
-        part = part.with_columns(base=pl.col("net").sum().over(over_rows).cast(EXACT))
+        part = part.with_columns(base=pl.col("net").sum().over(group).cast(EXACT))
         part = part.filter(pl.col("whole") > 0, pl.col("base") > 0, pl.col("net") != 0)
         if not len(part):
             return
@@ -80,10 +79,10 @@ class Taking:
         part = part.with_columns(whole=provisional(whole, self.book)).with_columns(
             exact=over(times(pl.col("net"), pl.col("whole")), pl.col("base"))
         )
-        part = part.with_columns(exact=_whole_again(over_rows))
-        self.take(part.with_columns(less=self._allocated(part, over_rows)).filter(pl.col("less") != 0))
+        part = part.with_columns(exact=_whole_again(group))
+        self.take(part.with_columns(less=self._allocated(part, group)).filter(pl.col("less") != 0))
 
-    def _allocated(self, part: pl.DataFrame, over_rows: Sequence[str]) -> pl.Series:
+    def _allocated(self, part: pl.DataFrame, group: Sequence[str]) -> pl.Series:
         """Round the `exact` parts of `whole` so that they add up to it."""
         conventions = self.book.conventions
         if conventions.rounding_place == "invoice":
@@ -92,7 +91,7 @@ class Taking:
             part,
             exact="exact",
             total="whole",
-            over=over_rows,
+            over=group,
             currency=self.book.currency,
             mode=conventions.rounding,
             remainders=conventions.remainders,
@@ -150,9 +149,12 @@ def _concerned(book: PriceBook) -> pl.DataFrame:
 
 
 def _prices(plan: str, book: PriceBook) -> Iterator[tuple[str, Price]]:
-    """Yield the prices of a plan, and those of its add-ons."""
-    yield from book.plans[plan].prices.items()
-    yield from ((key, one.price) for key, one in book.add_ons.items() if plan in one.plans)
+    """Yield the prices of a plan, and those of its add-ons; a line says a key, so the plan's comes first."""
+    own = book.plans[plan].prices
+    yield from own.items()
+    for key, add_on in book.add_ons.items():
+        if plan in add_on.plans and key not in own:
+            yield key, add_on.price
 
 
 _ORDER = [*MONTH, "plan", "price", "kind", "starts_on", "dimensions", "meter", "quantity", "exact"]

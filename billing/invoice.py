@@ -7,7 +7,7 @@ from billing.price_book import PriceBook
 from billing.schema import POSTED, as_table
 
 _ORDER = ["month", "account", "subscription", "plan", "price", "kind", "starts_on", "phase_no", "dimensions"]
-_TIES = ["meter", "quantity", "exact"]
+_TIES = ["meter", "quantity", "exact", "amount"]
 """What tells a price from an add-on of the same key."""
 
 
@@ -45,12 +45,21 @@ def number_lines(lines: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
 
     A bill of a `part` of the month (`billing.progressive`) has its own, such as `INV-2026-01-acme-P1`.
     """
-    rows = lines.sort(*_ORDER, *_TIES).with_columns(invoice=closing(), currency=pl.lit(book.currency))
+    rows = _in_order(lines).with_columns(invoice=closing(), currency=pl.lit(book.currency))
     if "part" in lines.columns:
         own = pl.concat_str("invoice", pl.lit("-P"), "part")
         rows = rows.with_columns(invoice=pl.when(pl.col("part") > 0).then(own).otherwise("invoice"))
         rows = rows.sort("month", "account", "part", maintain_order=True)
     return as_table(rows.with_columns(line_no=pl.int_range(1, pl.len() + 1).over("invoice")), "invoice_lines")
+
+
+def _in_order(lines: pl.DataFrame) -> pl.DataFrame:
+    """Sort lines by their order and ties; texts are compared once each, and their places then sorted."""
+    names = [*_ORDER, *_TIES]
+    texts = {name: lines[name].unique().sort() for name in names if lines.schema[name] == pl.String}
+    places = [pl.col(name).cast(pl.Enum(known)).to_physical() for name, known in texts.items()]
+    by = lines.select(*places, *(name for name in names if name not in texts)).select(names)
+    return lines[by.select(pl.arg_sort_by(names)).to_series()]
 
 
 def closing() -> pl.Expr:

@@ -81,14 +81,17 @@ def slices(
 
 
 def _by_month(phases: pl.DataFrame, periods: Sequence[Period]) -> pl.DataFrame:
-    """Put every phase beside every month."""
-    found = phases.join(months_of(periods), how="cross")
-    return found.with_columns(
-        period_starts_at=pl.col("month").cast(pl.Datetime("us")),
-        period_ends_at=pl.col("month_ends_on").cast(pl.Datetime("us")),
-        period_no=months_since(pl.col("anchor_on"), pl.col("month")),
-        month=pl.col("month").dt.truncate("1mo"),
+    """Put every phase beside every month in which it may live."""
+    spans = [(one.starts_on.replace(day=1), one.ends_on, one.starts_at, one.ends_at) for one in periods]
+    schema = {"month": pl.Date, "month_ends_on": pl.Date} | dict.fromkeys(
+        ("period_starts_at", "period_ends_at"), pl.Datetime("us")
     )
+    months = pl.DataFrame(spans, schema=schema, orient="row")
+    lives = (pl.col("starts_on") < pl.col("month_ends_on")) & (
+        pl.col("ends_on").is_null() | (pl.col("ends_on") >= pl.col("month"))
+    )
+    found = phases.join(months, how="cross").filter(lives)
+    return found.with_columns(period_no=months_since(pl.col("anchor_on"), pl.col("month")))
 
 
 def _anchored(phases: pl.DataFrame, periods: Sequence[Period]) -> pl.DataFrame:
@@ -98,9 +101,11 @@ def _anchored(phases: pl.DataFrame, periods: Sequence[Period]) -> pl.DataFrame:
     """
     anchor = pl.col("anchor_at")
     on_first = (anchor.dt.truncate("1mo") == anchor).cast(pl.Int32)
-    found = phases.join(months_of(periods), how="cross").with_columns(
-        period_no=months_since(pl.col("anchor_on"), pl.col("month")) + on_first - 1
+    lives = (pl.col("starts_on") <= pl.col("month_ends_on")) & (
+        pl.col("ends_on").is_null() | (pl.col("ends_on") >= pl.col("month").dt.offset_by("-1mo"))
     )
+    near = phases.join(months_of(periods), how="cross").filter(lives)
+    found = near.with_columns(period_no=months_since(pl.col("anchor_on"), pl.col("month")) + on_first - 1)
     return found.with_columns(
         period_starts_at=months_after(anchor, pl.col("period_no")),
         period_ends_at=months_after(anchor, pl.col("period_no") + 1),

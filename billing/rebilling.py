@@ -4,9 +4,11 @@
 serves every other book with the same meters, so that further books cost only their rating.
 """
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple, overload
 
@@ -22,6 +24,7 @@ from billing.schema import TABLES
 from billing.subscription import Subscriptions
 from billing.transition import Transition
 from metering.document import did_you_mean, problem
+from metering.known import known as in_time
 from metering.log import Log
 from metering.meter import Meter
 from metering.period import Period
@@ -67,7 +70,7 @@ class Replay:
         return f"Replay({self.book.name!r}, {months} months, {len(lines):,} lines, {billed})"
 
     def table(self, name: str) -> pl.DataFrame:
-        """Return a table of the ledger as a frame (columns: `billing.schema`). Raises Problems for no table."""
+        """Return a table of the ledger (columns: `billing.schema`). Raises Problems where there is none."""
         if name not in self.tables:
             raise problem(name, "the ledger has no such table", did_you_mean(name, TABLES))
         return self.tables[name]
@@ -146,14 +149,27 @@ def replay(
     several = not (books is None or isinstance(books, PriceBook | Path | str))
     if accounts is not None:
         recorded = Selection(recorded, accounts)
-    connection = duckdb.connect()
-    found = list[Replay]()
-    for book in chosen:
-        read = book if isinstance(book, PriceBook) else price_book.load(Path(book))
-        known = found[-1].measured if found else measured
-        found.append(_replayed(recorded, read, transition, known, connection))
-    connection.close()
+    read = [book if isinstance(book, PriceBook) else price_book.load(Path(book)) for book in chosen]
+    known = list[Measured]()
+    for book in read:
+        with _engine().cursor() as connection:
+            last = known[-1] if known else measured
+            known.append(metered(recorded, book, connection=connection, known=last))
+
+    def billed(book: PriceBook, metering: Measured) -> Replay:
+        with _engine().cursor() as connection:
+            return _replayed(recorded, book, transition, metering, connection)
+
+    # Engines let go of the interpreter while they work, so several books keep several cores busy.
+    with ThreadPoolExecutor(max_workers=min(len(read), os.cpu_count() or 1)) as workers:
+        found = list(workers.map(billed, read, known))
     return found if several else found[0]
+
+
+@cache
+def _engine() -> duckdb.DuckDBPyConnection:
+    """Start DuckDB once: that takes longer than to bill a few accounts."""
+    return Ledger.create().connection
 
 
 def opened(directory: Path) -> Log:
@@ -166,10 +182,9 @@ def _replayed(
     log: Log,
     book: PriceBook,
     transition: Transition | None,
-    known: Measured | None,
+    measured: Measured,
     connection: duckdb.DuckDBPyConnection,
 ) -> Replay:
-    measured = metered(log, book, connection=connection, known=known)
     tables = close(log, book=book, connection=connection, measured=measured.usage, transition=transition)
     return Replay(book, tables, measured=measured, transition=transition)
 
@@ -181,9 +196,10 @@ def metered(
 
     Of what is known of the whole log, a selection takes what its own subscriptions used.
     """
-    subscriptions = Subscriptions()
-    subscriptions.apply(log.facts(), book)
-    lives = spans(subscriptions.frame(), log.periods, book.conventions).sort("subject", "phase_no")
+    source, subscriptions = in_time(log), Subscriptions()
+    subscriptions.apply(source.facts(), book)
+    lives = spans(subscriptions.frame(), log.periods, book.conventions)
+    lives = lives.sort("subject", "phase_no", "starts_at")
     if known is not None and known.serves(book.meters, lives):
         return known
     if known is not None and isinstance(log, Selection):
@@ -191,7 +207,7 @@ def metered(
         if Measured(known.meters, own, known.usage).serves(book.meters, lives):
             used = known.usage.join(lives.select("subject").unique(), on="subject", how="semi")
             return Measured(book.meters, lives, used)
-    usage = measure(connection, log, meters=book.meters, spans=lives, periods=log.periods)
+    usage = measure(connection, source, meters=book.meters, spans=lives, periods=log.periods)
     return Measured(book.meters, lives, usage)
 
 

@@ -106,6 +106,10 @@ def restate(
 
     Returns None where there are none.
     """
+    if not any(
+        block.late for period, block in zip(log.periods, log.blocks, strict=True) if period in periods
+    ):
+        return None
     homes = _homes(log)
     late = {
         period: names

@@ -120,7 +120,7 @@ class UnratedUsageRow(SQLModel, table=True):
     month: date = _key("month in which it occurred")
     subject: str = _key("the subscription or account that the events name")
     meter: str = _key("the meter that the events name")
-    reason: str = _key("why: no_subscription, no_meter, no_price, trial or over_limit")
+    reason: str = _key("why: no_subscription, no_meter, no_price, trial, over_limit or not_due")
     quantity: Decimal = _exact("total quantity")
     events: int = _column("how many events")
 

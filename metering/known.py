@@ -22,9 +22,17 @@ SUBJECTS = "known_subjects"
 class Known:
     """A log by the time of occurrence. Use `known`."""
 
-    def __init__(self, log: Log, until: Period | None, subjects: Collection[str] | None) -> None:
-        """See `known`."""
+    def __init__(
+        self,
+        log: Log,
+        until: Period | None,
+        subjects: Collection[str] | None,
+        *,
+        is_in_order: bool = False,
+    ) -> None:
+        """See `known` and `in_order`."""
         self.log = log
+        self.is_in_order = is_in_order
         self.until = until
         self.subjects = None if subjects is None else dict.fromkeys(subjects)
         self.periods = log.periods
@@ -48,7 +56,8 @@ class Known:
         """Return the business facts that occurred in some months with the columns of log/events."""
         if self._frame is None:
             told = pl.Series([fact.position for fact in self.facts()], dtype=pl.Int64)
-            self._frame = self.log.fact_frame().filter(pl.col("position").is_in(told.implode()))
+            frame = self.log.fact_frame().filter(pl.col("position").is_in(told.implode()))
+            self._frame = _renumbered(frame) if self.is_in_order else frame
         if periods is None:
             return self._frame
         first, last = periods[0].starts_at, periods[-1].ends_at
@@ -75,7 +84,9 @@ class Known:
         if self.subjects is not None:
             conditions.append(f"subject in (select subject from {SUBJECTS})")
         source = self.log.usage_source([*periods, *late])
-        return f"(select * from {source} where {' and '.join(conditions)})"
+        number = "row_number() over (order by occurred_at, source, id) as position"
+        columns = f"* replace ({number})" if self.is_in_order else "*"
+        return f"(select {columns} from {source} where {' and '.join(conditions)})"
 
     def register(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Tell DuckDB the subjects, where there are only some."""
@@ -116,6 +127,21 @@ def known(log: Source, until: Period | None = None, subjects: Collection[str] | 
     if isinstance(log, Known):
         return log
     return Known(log, until, subjects) if log.has_late or subjects is not None else log
+
+
+def in_order(log: Source) -> Source:
+    """Return a log whose positions are in the order of time, as if all events had come in time.
+
+    They are positions to compare with each other, not those of the log.
+    """
+    if isinstance(log, Known) and log.until is not None:
+        return Known(log.log, log.until, log.subjects, is_in_order=True)
+    return log
+
+
+def _renumbered(frame: pl.DataFrame) -> pl.DataFrame:
+    ordered = frame.sort("occurred_at", "source", pl.col("id").str.len_chars(), "id")
+    return ordered.with_columns(position=pl.int_range(pl.len(), dtype=pl.Int64))
 
 
 def late_facts(log: Log, period: Period) -> list[Fact]:

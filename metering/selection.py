@@ -18,14 +18,33 @@ class Selection(Log):
     def __init__(self, log: Log, accounts: Iterable[str]) -> None:
         """See only facts whose subject is one of the accounts."""
         super().__init__(log.directory, log.blocks)
-        self._accounts = pl.Series(sorted(set(accounts)), dtype=pl.String)
+        subjects = pl.Series(sorted(set(accounts)), dtype=pl.String)
+        self._frame = log.fact_frame().filter(pl.col("subject").is_in(subjects.implode()))
+        self._told = list(map(Fact, self._frame["position"], decode_all(self._frame)))
 
     def fact_frame(self, periods: Sequence[Period] | None = None) -> pl.DataFrame:
         """Return the accounts' facts of some months (all by default)."""
-        whole = super().fact_frame(periods)
-        return whole.filter(pl.col("subject").is_in(self._accounts.implode()))
+        if periods is None:
+            return self._frame
+        spans = [
+            pl.col("position").is_between(first, end, closed="left") for first, end in self._spans(periods)
+        ]
+        return self._frame.filter(pl.any_horizontal(spans)) if spans else self._frame.clear()
 
     def facts(self, periods: Sequence[Period] | None = None) -> list[Fact]:
         """Return the accounts' facts of some months (all by default), in the order of their positions."""
-        frame = self.fact_frame(periods)
-        return list(map(Fact, frame["position"], decode_all(frame)))
+        if periods is None:
+            return list(self._told)
+        spans = self._spans(periods)
+        return [fact for fact in self._told if any(first <= fact.position < end for first, end in spans)]
+
+    def _spans(self, periods: Sequence[Period]) -> list[tuple[int, int]]:
+        """Return the positions of the blocks of some months, those that follow each other as one."""
+        labels = {period.label for period in periods}
+        spans = list[tuple[int, int]]()
+        for block in self.blocks:
+            if block.month in labels:
+                joins = bool(spans) and spans[-1][1] == block.first_position
+                first = spans.pop()[0] if joins else block.first_position
+                spans.append((first, block.next_position))
+        return spans

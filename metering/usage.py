@@ -11,7 +11,7 @@ import polars as pl
 
 from metering import correction
 from metering.frame import empty, shaped
-from metering.known import Known, Source
+from metering.known import Known, Source, in_order
 from metering.meter import USAGE, Meter
 from metering.period import Period, add_months
 from metering.query import adds_up, aggregate, dimensions, path, sources, text
@@ -73,6 +73,7 @@ def measure(
 
     `spans` has the columns of `SPAN_SCHEMA`, the result those of `MEASURED_SCHEMA`.
     """
+    log = in_order(log)
     if "month" in spans.columns:
         counted = _measure_periods(connection, log, meters=meters, slices=spans, periods=periods)
     else:
@@ -163,7 +164,7 @@ def _measure_levels(
             e.quantity, {f"case e.meter {values} end" if values else "null::varchar"} as operation
         from ({sources(log, meters, reading, has_usage=has_usage)}) e
     """
-    found = weigh(connection, events, meters=meters, slices=slices.filter(_billed_in(periods)))
+    found = weigh(connection, events, meters=meters, slices=slices).filter(_billed_in(periods))
     connection.unregister("facts")
     return shaped(found, MEASURED_SCHEMA)
 

@@ -43,6 +43,7 @@ REMOVES = "remove"
 """The value of a meter's `operation` that takes away what others add."""
 
 _SMALLEST = Decimal("0.000000000001")
+_ZERO = Decimal(0)
 _WIDE = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 
@@ -60,24 +61,41 @@ def weigh(
 ) -> pl.DataFrame:
     """Weigh the levels of some meters in slices of periods (`SLICE_SCHEMA`); see `WEIGHED_SCHEMA`.
 
+    What happened in no slice has no phase, the calendar month in which it happened, and its plain sum.
     `events` is SQL for all that happened up to the last period: (subject, meter, text, item, operation,
     occurred_at, position, quantity), where `text` are the dimensions that the meter keeps apart.
     """
     if not meters or not len(slices):
         return empty(WEIGHED_SCHEMA)
     connection.register("weighed_slices", slices)
-    found = connection.sql(_query(events, meters)).fetchall()
+    held = connection.sql(_query(events, meters)).fetchall()
+    happened = connection.sql(_counts(events, meters)).fetchall()
     connection.unregister("weighed_slices")
+    counts = {tuple(row[:5]): row[5:] for row in happened}
     rows = [
-        (subject, phase_no, meter, text, month, _quantity(int(units), whole), count)
-        for subject, phase_no, meter, text, month, units, whole, count in found
+        (*name, _quantity(int(units), whole), counts.pop(tuple(name), (0,))[0])
+        for *name, units, whole in held
     ]
+    rows += [(*name, added if name[1] is None else _ZERO, count) for name, (count, added) in counts.items()]
     return pl.DataFrame(rows, schema=WEIGHED_SCHEMA, orient="row")
 
 
 def _quantity(units: int, whole: int) -> Decimal:
     """Divide what was held, in 10^-12 units times microseconds, by the microseconds of the period."""
     return _WIDE.divide(_WIDE.multiply(Decimal(units), _SMALLEST), Decimal(whole)).quantize(_SMALLEST)
+
+
+def _counts(events: str, meters: Mapping[str, Meter]) -> str:
+    """Return SQL for how many events happened in each slice, and in none, and what they add up to."""
+    return f"""
+        select e.subject, s.phase_no, e.meter, e.text,
+            coalesce(s.month, date_trunc('month', e.occurred_at)::date) as month,
+            count(*), sum(e.quantity)::decimal(38, 12)
+        from ({events}) e left join weighed_slices s on s.subject = e.subject
+            and e.occurred_at >= s.starts_at and e.occurred_at < s.ends_at
+        where {_among(list(meters))}
+        group by 1, 2, 3, 4, 5
+    """
 
 
 def _query(events: str, meters: Mapping[str, Meter]) -> str:
@@ -99,8 +117,7 @@ def _query(events: str, meters: Mapping[str, Meter]) -> str:
         select s.subject, s.phase_no, l.meter, l.text, s.month,
             sum((l.level * 1000000000000)::hugeint * date_diff('microsecond',
                 greatest(l.since, s.starts_at), least(l.until, s.ends_at))::hugeint)::varchar,
-            date_diff('microsecond', any_value(s.period_starts_at), any_value(s.period_ends_at)),
-            count(*)
+            date_diff('microsecond', any_value(s.period_starts_at), any_value(s.period_ends_at))
         from levels l join weighed_slices s on s.subject = l.subject
             and l.since < s.ends_at and l.until > s.starts_at
             and (l.within is null or l.within = s.month)

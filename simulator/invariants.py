@@ -70,7 +70,7 @@ USED = Invariant(
     ), unrated as (
         select month, subject as subscription, meter, sum(quantity) as unrated,
             bool_or(reason = 'no_meter') as odd
-        from unrated_usage where reason <> 'no_subscription' group by all
+        from unrated_usage where reason not in ('no_subscription', 'not_due') group by all
     ), billed as (
         select month, account from invoices
         union select service_month, account from adjustments join invoice_lines using (invoice, line_no)
@@ -182,7 +182,8 @@ ONCE = Invariant(
     """
     select subscription, phase_no, plan, price, kind, meter, dimensions, starts_on,
         case when kind = 'discount' then exact end as rule, count(*) as lines
-    from invoice_lines where kind not in ('refund', 'adjustment') group by all having count(*) > 1
+    from invoice_lines where kind not in ('refund', 'adjustment') and not (kind = 'discount' and exact = 0)
+    group by all having count(*) > 1
     """,
     "select count(*), count(distinct subscription) from invoice_lines",
     "{} lines of {} subscriptions, none twice",

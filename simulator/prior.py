@@ -58,7 +58,7 @@ class Prior(float):
         return {"anyOf": [both, number]}
 
 
-def drawn(model: M, seed: int, path: str = "") -> M:
+def drawn(model: M, seed: int) -> M:
     """Return a part of a scenario with a value drawn for every prior in it, keyed by (seed, its key).
 
     Priors with one key (`acquisition` of each segment) are drawn together: what is not known of one segment's
@@ -86,9 +86,13 @@ def _drawn(value: Any, seed: int, model: BaseModel, name: str) -> Any:
 
 
 def _bounds(model: BaseModel, name: str) -> tuple[float, float]:
-    metadata = type(model).model_fields[name].metadata
-    low = next((float(one.ge) for one in metadata if isinstance(one, Ge)), float("-inf"))  # type: ignore[arg-type]
-    high = next((float(one.le) for one in metadata if isinstance(one, Le)), float("inf"))  # type: ignore[arg-type]
+    """Return the least and the most that a number of a model may be."""
+    low, high = float("-inf"), float("inf")
+    for one in type(model).model_fields[name].metadata:
+        if isinstance(one, Ge) and isinstance(one.ge, int | float):
+            low = one.ge
+        if isinstance(one, Le) and isinstance(one.le, int | float):
+            high = one.le
     return low, high
 
 

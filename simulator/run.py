@@ -17,8 +17,10 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from billing import mrr, price_book
-from billing.bill import Billed, Carried, bill
+from billing.amendment import bill_as_known
+from billing.bill import Billed, Carried
 from billing.close import close
+from billing.invoice import closing
 from billing.ledger import Ledger
 from billing.lines import slices
 from billing.money import minor_units
@@ -86,7 +88,7 @@ def live(
         gc.freeze()  # facts and agents stay; to search them for garbage takes a tenth of the run
         lived = world.live(period)
         block = log.append(period, lived.facts, lived.usage)
-        billed = bill([period], log=log, book=book, carried=carried, connection=ledger.connection)
+        billed = bill_as_known([period], log=log, book=book, carried=carried, connection=ledger.connection)
         carried = billed.carried
         world.hear(heard(billed))
         done.append(billed)
@@ -103,10 +105,12 @@ def heard(billed: Billed) -> list[Bill]:
     """Return what the accounts hear of a month: their totals, and the part of it that is usage.
 
     What they ordered by the piece is no usage that could surprise them, although it is measured like it.
+    Bills of parts of the month count as one with the bill that closes it.
     """
     usage = pl.col("amount").filter((pl.col("kind") == "usage") & (pl.col("plan") != CATALOG)).sum()
-    parts = billed.lines.group_by("invoice").agg(usage_total=usage)
-    bills = billed.invoices.join(parts, on="invoice", maintain_order="left")
+    sums = billed.lines.group_by("account", "month").agg(usage_total=usage, total=pl.col("amount").sum())
+    closed = billed.invoices.filter(pl.col("invoice") == closing()).drop("total")
+    bills = closed.join(sums, on=["account", "month"], maintain_order="left")
     label = pl.col("month").dt.strftime("%Y-%m")
     columns = bills.select("account", label, "total", "usage_total", "invoice")
     return [Bill(*row) for row in columns.iter_rows()]

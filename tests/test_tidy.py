@@ -35,6 +35,7 @@ ROOMS = {  # the files that may touch a disk or a connection, and why
     "metering/intake/stage.py": "it keeps what is imported, on disk where memory is full",
     "metering/intake/quarantine.py": "it keeps what an import cannot use",
     "billing/ledger.py": "it keeps the ledger",
+    "analytics/explanation/__init__.py": "it opens the run that it explains",
     "simulator/run.py": "it builds the directory of a run",
     "simulator/replay.py": "it builds the directories of replays",
     "simulator/imported.py": "it builds the directory of an imported log",
@@ -44,6 +45,8 @@ ROOMS = {  # the files that may touch a disk or a connection, and why
     "simulator/verification.py": "it opens what it verifies",
     "simulator/commands/compare.py": "it writes a comparison's page and tables",
     "simulator/query.py": "it opens the ledger for a question, locked down",
+    "simulator/whatif/record.py": "it keeps what an experiment came to",
+    "simulator/solve/solution.py": "it writes the price book that was found",
     "simulator/prompt.py": "it keeps the history of what was asked",
 }
 LOCK_LINE = re.compile(r"#[^/]*|[a-z0-9-]+==[\w.]+( ; [^/]+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?")

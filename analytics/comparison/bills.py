@@ -38,14 +38,21 @@ def bills(
 
     The columns are account, segment, those in `by`, before, after, change, relative, name and cohort.
     """
-    keys = ["account", "segment", "cohort", *by]
+    keys = ["account", *by]
     old, new = (sums(reading, keys, where=where, names=["billed"]) for reading in (before, after))
     both = old.join(new, on=keys, how="full", coalesce=True, suffix="_after").with_columns(
         before=pl.col("billed").fill_null(0).cast(POSTED),
         after=pl.col("billed_after").fill_null(0).cast(POSTED),
     )
-    names = pl.concat([after.accounts, before.accounts]).select("account", "name")
-    found = compared(both).join(names.unique("account", keep="first"), on="account", how="left")
+    # In two logs an account may be another one: it is told as it was before.
+    accounts = pl.concat([before.accounts, after.accounts]).unique(
+        "account", keep="first", maintain_order=True
+    )
+    found = (
+        compared(both)
+        .join(accounts, on="account", how="left")
+        .with_columns(pl.col("name", "segment", "cohort").fill_null(""))
+    )
     columns = ["account", "segment", *by, "before", "after", "change", "relative", "name", "cohort"]
     return found.select(columns).sort("account", *by)
 

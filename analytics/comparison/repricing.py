@@ -44,7 +44,7 @@ class Terms(NamedTuple):
 
 
 def steps(rows: pl.DataFrame, old: Terms, new: Terms) -> pl.DataFrame:
-    """Return the shares of the causes of some lines' changes: row_no, and `cause_n` and `change_n` of each step.
+    """Return the shares of the causes of some lines: row_no, and `cause_n` and `change_n` of each step.
 
     The lines have the same old and the same new terms, and the columns that `analytics.comparison.shares`
     prepares.

@@ -46,9 +46,9 @@ def explain(
 def evidence_of(source: Any, *, largest: int = LARGEST) -> Evidence:
     """Return what an explanation is read from.
 
-    `source` is the directory of a run, or anything with a `connection` to a ledger and its `book`, as a replay
-    in memory has them; with a `log`, events are shown, and with the book's `text` its lines. Raises Problems
-    for a directory that is no run.
+    `source` is the directory of a run, or anything with a `connection` to a ledger and its `book`, as a
+    replay in memory has them; with a `log`, events are shown, and with the book's `text` its lines. Raises
+    Problems for a directory that is no run.
     """
     if not isinstance(source, str | Path):
         text = getattr(source, "text", "")

@@ -32,7 +32,7 @@ def metric(question: Question, name: str, *, is_rounded: bool = True) -> Node:
         return Node(text, amount, _unit(question, name))
     node = _FORMULAS[name](question.below()) if name in _FORMULAS else FIGURES[name](question.below())
     assert node.amount == value, f"{text}: its formula comes to {node.amount}, and it is {value}"
-    words = text if name not in _FORMULAS else f"{text} = {node.text}"
+    words = f"{text} = {node.text}" if name in _FORMULAS and node.text else text
     parts = node.parts if node.amount == amount else ()
     reasons = node.reasons if parts or not node.parts else (node,)
     return Node(words, amount, _unit(question, name), parts, reasons)
@@ -163,7 +163,7 @@ def _committed_mrr(question: Question) -> Node:
         kinds += ["mrr_entering", "mrr_leaving"]
     names = ["mrr_opening", *(kind for kind in kinds if question.known(kind))]
     parts = [_number(question, name) for name in names]
-    text = " + ".join(name.removeprefix("mrr_") for name in names)
+    text = " + ".join(name.removeprefix("mrr_") for name in names) if len(names) > 1 else ""
     paid = held(question.below()) if question.known("committed_mrr") else ()
     payers = Node("who pays it", question.known("committed_mrr"), question.currency, paid)
     return Node(text, total(parts), question.currency, tuple(parts), (payers,))

@@ -63,16 +63,24 @@ def _negative(nodes: list[Node]) -> list[Node]:
 
 
 def _billed(evidence: Evidence, line: Line) -> Iterator[Node]:
-    """Yield what was billed in each month of a contract year, taken off what is due."""
+    """Yield what was billed in each month of a contract year, taken off what is due.
+
+    Where years begin within a month, a line counts for the day on which its service began.
+    """
+    by_anchor = evidence.book.conventions.periods == "anniversary"
+    day = "starts_on" if by_anchor else "month"
     rows = evidence.rows(
-        "select month, sum(amount) from invoice_lines where subscription = ? and month between ? and ? "
-        "and not (kind = 'true_up' and meter = '') group by month having sum(amount) <> 0 order by month",
-        *(line.subscription, line.starts_on, line.month),
+        f"select {day}, sum(amount) from invoice_lines where subscription = ? and {day} >= ? and {day} < ? "
+        f"and month <= ? and not (kind = 'true_up' and meter = '') group by all having sum(amount) <> 0 "
+        "order by all",
+        *(line.subscription, line.starts_on, line.ends_on, line.month),
     )
-    for month, amount in rows:
-        yield Node(
-            f"billed in {label(month)}", -amount, line.currency, thing=f"INV-{label(month)}-{line.account}"
-        )
+    for first, amount in rows:
+        if by_anchor:
+            yield Node(f"billed for service from {first} on", -amount, line.currency)
+        else:
+            invoice = f"INV-{label(first)}-{line.account}"
+            yield Node(f"billed in {label(first)}", -amount, line.currency, thing=invoice)
 
 
 def _quantity(evidence: Evidence, line: Line) -> Charged:

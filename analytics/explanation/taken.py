@@ -72,5 +72,5 @@ def _taken(evidence: Evidence, line: Line, entitled: list[int]) -> list[Taken]:
     return [_read(row) for part in made for row in part.iter_rows(named=True)]
 
 
-def _read(row: dict[str, Any]) -> Taken:
+def _read(row: Any) -> Taken:
     return Taken(**{name: row.get(name) for name in Taken._fields})

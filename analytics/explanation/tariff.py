@@ -1,5 +1,6 @@
 """Tariffs: which price of the book a line is charged by, and its arithmetic step by step in words."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
@@ -66,24 +67,36 @@ def steps(
 
 def worded(step: Step, rate: Rate, unit: str, currency: str) -> str:
     """Say a step in words and numbers."""
-    text = step.text.replace("units", plural(unit)) if unit else step.text
+    price = money(step.unit_price, currency)
     if step.text == "included":
         return f"{counted(step.quantity, unit or 'unit')} included"
     if step.text in ("up to the minimum", "beyond the maximum"):
         bound = rate.minimum if step.text == "up to the minimum" else rate.maximum
-        return f"{step.text} of {money(bound or ZERO, currency)}"
+        return step.text if bound is None else f"{step.text} of {money(bound, currency)}"
     if "flat fee" in step.text:
-        return f"{text}: {money(step.unit_price, currency)}"
+        return f"{_of_units(step.text, unit)}: {price}"
     if rate.model == "percentage" or is_currency(unit):
-        band = step.text.replace("units", "").replace("less", "").replace("share of the amount", "").strip()
-        share = f"{percent(step.unit_price)} of {money(step.quantity, currency)}"
-        return f"{share} {band}".strip()
-    if step.quantity == 1 and step.text == "units":
-        text = unit or "unit"
-    if step.text.startswith("less "):
-        text, quantity = text.removeprefix("less "), -step.quantity
-        return f"less {number(quantity)} {text} at {money(step.unit_price, currency)}"
-    return f"{number(step.quantity)} {text} at {money(step.unit_price, currency)}"
+        band = step.text.removeprefix("less ").replace("units", "").replace("share of the amount", "").strip()
+        return f"{percent(step.unit_price)} of {money(step.quantity, currency)} {band}".strip()
+    less, quantity, text = "", step.quantity, step.text
+    if text.startswith("less "):
+        less, quantity, text = "less ", -quantity, text.removeprefix("less ")
+    if quantity == 1:
+        text = text.replace("packages", "package").replace("units", unit or "unit")
+    return f"{less}{number(quantity)} {_of_units(text, unit)} at {price}"
+
+
+def _of_units(text: str, unit: str) -> str:
+    """Put the unit's name for the units of a step."""
+    if not unit:
+        return text
+    found = PACKAGES.match(text)
+    if found is not None:
+        return f"{found[0]} {plural(unit)}{text[found.end() :]}"
+    return text.replace("units", plural(unit))
+
+
+PACKAGES = re.compile(r".*packages? of [\d,.]*\d")
 
 
 def with_rest(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from analytics.explanation.earlier import counted_before
 from analytics.explanation.evidence import Evidence, Line
 from analytics.explanation.happening import events
 from analytics.explanation.life import Slice, phase_of, slices_of, units_text
+from analytics.explanation.line import reference
 from analytics.explanation.node import Node, added, fact, few, total
 from analytics.explanation.tariff import steps, tariffs, with_rest
 from analytics.explanation.words import counted, label, number
@@ -53,18 +54,47 @@ def usage(evidence: Evidence, line: Line) -> Charged:
     price, meter = tariff.on(day, lived), evidence.book.meters[line.meter]
     source = tariff.cite(evidence, day, lived)
     before = None if price.window == "period" else counted_before(evidence, line, lived, price)
+    earlier = _billed_before(evidence, line)
     nodes = steps(
-        price, line.quantity, unit=meter.unit, currency=line.currency, source=source,
-        before=before, allowance=line.allowance,
-    )  # fmt: skip
+        price,
+        EXACTLY.add(line.quantity, sum((one.quantity for one in earlier), ZERO)),
+        unit=meter.unit,
+        currency=line.currency,
+        source=source,
+        before=before,
+        allowance=EXACTLY.add(line.allowance, sum((one.allowance for one in earlier), ZERO)),
+    )
     reasons = [_used(evidence, line, meter)]
     if meter.is_level and price.prorate is not False:
         nodes = _held(evidence, line, nodes, slices)
+    if earlier:
+        nodes = _rest(line, nodes, earlier)
     if price.allowance:
         reasons.append(_included(evidence, line, price, slices, source))
     if before is not None:
         reasons.append(_window(evidence, line, price, before, meter))
     return Charged(nodes, reasons)
+
+
+def _billed_before(evidence: Evidence, line: Line) -> list[Line]:
+    """Return the lines by which a plan that bills during the month had billed the same usage before."""
+    plan = evidence.book.plans.get(line.plan)
+    if plan is None or not plan.progressive:
+        return []
+    return evidence.lines(
+        "month = ? and subscription = ? and plan = ? and price = ? and dimensions = ? and kind = 'usage' "
+        "and starts_on < ?",
+        *(line.month, line.subscription, line.plan, line.price, line.dimensions, line.starts_on),
+    )
+
+
+def _rest(line: Line, nodes: Sequence[Node], earlier: Sequence[Line]) -> list[Node]:
+    """Return what usage comes to since the month began, less what had been billed of it."""
+    last = line.ends_on - timedelta(days=1)
+    so_far = Node(f"since the month began, up to {last}", total(nodes), line.currency, tuple(nodes))
+    billed = sum((one.exact for one in earlier), ZERO)
+    before = [reference(one) for one in earlier]
+    return [so_far, Node("less what had been billed of it", -billed, line.currency, reasons=tuple(before))]
 
 
 def measured_by(evidence: Evidence, line: Line) -> list[Measured]:

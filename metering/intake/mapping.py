@@ -93,7 +93,7 @@ class Identity(Record):
     """What names a row for ever: its `columns`, or (`of = "row"`) the hash of its file and its number."""
 
     columns: tuple[str, ...] = ()
-    of: Literal["", "row"] = ""
+    of: Literal["row"] | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

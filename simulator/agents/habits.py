@@ -195,7 +195,8 @@ class Loyalty(Record):
     above those of the scenario's own book in `saasim whatif`, win (1 + x)^`acquisition` times as many
     customers. Of a unit that costs x % more than in that book so much less is used as the (arc) elasticity
     `usage` says, seats included. An annual discount that is larger by 0.01 adds 0.01 x `annual` to the log
-    odds of paying by the year, for new and old customers.
+    odds of paying by the year, for new and old customers. All five are assumptions (no public estimate for
+    business software was found): sweep them. `downgrades` is 2.5 x `price`, as after bill shocks.
     """
 
     settles_months: Positive = 24.0

@@ -106,7 +106,7 @@ def drawn_by_prices(market: Market, month: int) -> float:
 def leads(
     agent: Agent, demand: Demand, period: Period, month: int, *, more: float = 1.0
 ) -> list[tuple[date, str]]:
-    """Return the days and the names of a month's leads, by day; with more than 1 `more`, others beside them."""
+    """Return the days and the names of a month's leads, by day; more with `more` above 1."""
     chance = agent.chance
     busy = chance.lognormal("busy", month, median=1.0, sigma=demand.noise)
     mean = decision.leads_in(demand, month, period.starts_on.month) * busy * more

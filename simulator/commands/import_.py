@@ -14,6 +14,9 @@ from simulator import failure, tables
 from simulator.imported import Imported, Refused, import_log
 from simulator.values import to_json
 
+FELT_S = 5
+"""An import that takes longer says how fast it is."""
+
 
 def import_files(
     files: Sequence[Path], map_name: str, *, out: Path, accounts: Sequence[Path], strict: bool, as_json: bool
@@ -25,7 +28,7 @@ def import_files(
     aside = tables.terminal(sys.stderr)
     began = time.monotonic()
     try:
-        with aside.status(f"importing {len(files)} files") as status:
+        with aside.status(f"importing {_files(len(files))}") as status:
             done = import_log(
                 files,
                 map_name,
@@ -52,7 +55,7 @@ def show(screen: Console, done: Imported, seconds: float) -> None:
     taken, contents = done.intake, done.manifest
     months = contents["months"]
     screen.print(
-        f"{contents['map']['name']}: {taken.rows:,} rows of {len(taken.inputs)} files, "
+        f"{contents['map']['name']}: {taken.rows:,} rows of {_files(len(taken.inputs))}, "
         f"{months['first']} to {months['last']}",
         style="bold",
     )
@@ -73,10 +76,19 @@ def show(screen: Console, done: Imported, seconds: float) -> None:
     log = contents["log"]
     late = f", {log['late']:,} late" if log["late"] else ""
     screen.print(
-        f"\n  {log['facts']:,} facts{late}; imported in {seconds:.1f} s "
-        f"({taken.rows / max(seconds, 0.001):,.0f} rows/s), published as {done.out}"
+        f"\n  {log['facts']:,} facts{late}; imported in {seconds:.1f} s{_rate(taken.rows, seconds)}, "
+        f"published as {done.out}"
     )
     if taken.quarantined:
         screen.print(f"  rows that were not used: {done.out}/quarantine/sample.csv", style="yellow")
     place = shlex.quote(str(done.out))
     screen.print(f"\n  next: saasim replay {place} --prices PRICES.toml --out runs/{done.out.name}\n")
+
+
+def _files(count: int) -> str:
+    return f"{count:,} file" if count == 1 else f"{count:,} files"
+
+
+def _rate(rows: int, seconds: float) -> str:
+    """Say how fast it went, where that means something."""
+    return f" ({rows / seconds:,.0f} rows/s)" if seconds > FELT_S else ""

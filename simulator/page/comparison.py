@@ -146,12 +146,8 @@ def _guards(verdicts: Sequence[Verdict], currency: str) -> Html:
 
 def _offender(one: Offender, currency: str) -> Html:
     who = element("bdi", f"{one.account} {one.name}")
-    by = [
-        text(f" {one.month} "),
-        figures.cents(one.change, currency),
-        text(" "),
-        figures.percent(one.relative),
-    ]
+    share = text("from nothing") if one.relative is None else figures.percent(one.relative)
+    by = [text(f" {one.month} "), figures.cents(one.change, currency), text(" "), share]
     lines = [
         _line(line.plan, line.price, line.kind, line.cause, figures.cents(line.change, currency))
         for line in one.lines
@@ -226,7 +222,7 @@ def _spread(found: Comparison) -> Html:
     quantiles = ", ".join(f"{name} {percent_text(value)}" for name, value in found.spread().items())
     rows = [
         chart.Bar(text(label), Decimal(0), Decimal(count), kind, text(f"{count:,}"))
-        for label, count, kind in _bins(customers)
+        for label, count, kind in bins(customers)
     ]
     said = f"{more:,} pay more, {less:,} less, {len(customers) - more - less:,} the same. Up: {ups}."
     return join([
@@ -235,7 +231,7 @@ def _spread(found: Comparison) -> Html:
     ])  # fmt: skip
 
 
-def _bins(customers: pl.DataFrame) -> list[tuple[str, int, str]]:
+def bins(customers: pl.DataFrame) -> list[tuple[str, int, str]]:
     """Count the customers whose bills change, by how much."""
     changed = customers.filter(pl.col("change") != 0)
     share = pl.col("relative")

@@ -8,7 +8,7 @@ STYLE = """
   --new: #58a6ff; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 64rem; background: var(--paper);
-  color: var(--ink); font: 16px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif;
+  color: var(--ink); font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", sans-serif;
   overflow-wrap: anywhere; }
 h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .25rem; }
 h2 { font-size: 1.2rem; margin: 2.5rem 0 .75rem; padding-top: .75rem; border-top: 1px solid var(--rule); }
@@ -17,11 +17,11 @@ p { margin: .25rem 0 .75rem; }
 a { color: var(--new); }
 .dim { color: var(--dim); } .more { color: var(--more); } .less { color: var(--less); }
 .small { font-size: .875rem; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .75rem;
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.6rem, 1fr)); gap: .75rem;
   margin: 1rem 0; padding: 0; list-style: none; }
 .cards li { background: var(--soft); border: 1px solid var(--rule); border-radius: .5rem;
   padding: .6rem .8rem; }
-.cards b { display: block; font-size: 1.15rem; line-height: 1.3; }
+.cards b { display: block; font-size: 1.05rem; line-height: 1.4; white-space: nowrap; }
 .cards span { display: block; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .875rem; font-variant-numeric: tabular-nums; }
@@ -54,8 +54,9 @@ details { margin: .25rem 0; } summary { cursor: pointer; }
 @media (max-width: 40rem) { body { padding: 1rem .75rem 3rem; }
   .bar { grid-template-columns: 1fr max-content; padding: .2rem 0; } .bar > .drawn { grid-column: 1 / -1;
   grid-row: 2; } th, td { padding: .3rem .4rem; } }
-@media print { body { max-width: none; padding: 0; font-size: 11px; } h2 { break-after: avoid; }
-  tr, li { break-inside: avoid; } details > * { display: block; } a { color: inherit; }
+@media print { html { font-size: 10px; } body { max-width: none; padding: 0; } h2, h3 { break-after: avoid; }
+  tr, li { break-inside: avoid; } a { color: inherit; } .scroll { overflow: visible; }
+  details::details-content { content-visibility: visible; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """
 """The one style sheet of the page; it names no address."""

@@ -24,6 +24,8 @@ TICKS_MAX = 10**9
 """A search over more steps than this needs a coarser tick."""
 
 _DEFAULT_TIMES = 2
+_DIGITS = 3
+_PLACES_MAX = 9  # of a price book's numbers
 
 Path = tuple[str, ...]
 
@@ -173,11 +175,11 @@ def _remedy(data: Mapping[str, Any], path: Path) -> str:
 
 
 def _tick(key: str, value: Decimal, currency: str) -> Decimal:
-    """Return the step of a number: its own last decimal, and for money the minor unit at the coarsest."""
-    places = max(0, -int(value.as_tuple().exponent))
+    """Return the step of a number: its own last decimal or third digit; of money at most the minor unit."""
+    places = max(0, -int(value.as_tuple().exponent), _DIGITS - 1 - value.adjusted() if value else 0)
     if key in MONEY:
         places = max(places, minor_units(currency))
-    return Decimal(1).scaleb(-places)
+    return Decimal(1).scaleb(-min(places, _PLACES_MAX))
 
 
 def _range(name: str, ends: str) -> tuple[Decimal, Decimal]:

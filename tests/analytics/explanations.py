@@ -1,4 +1,4 @@
-"""Everything of a ledger explained, for tests: nodes check themselves, so what is left to see is what fails."""
+"""Everything of a ledger explained, for tests: nodes check themselves, so what is left is failures."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,15 +34,15 @@ def things(known: Evidence) -> Iterator[str]:
 def amounts(known: Evidence) -> dict[str, object]:
     """Return what the ledger says that each of its things comes to."""
     rows = known.rows(
-        "select invoice || '/' || line_no, amount from invoice_lines union all select payout, amount from payouts "
-        "union all select entry, sum(amount) filter (amount > 0) from postings join entries using (entry) "
+        "select invoice || '/' || line_no, amount from invoice_lines "
+        "union all select payout, amount from payouts union all select entry, sum(amount) filter (amount > 0) from postings join entries using (entry) "
         "where kind not in ('invoice', 'payout') group by entry"
     )
     return dict(rows)
 
 
 def unexplained(known: Evidence) -> list[str]:
-    """Explain every line, payout and entry; return those that cannot be, and those that say another amount."""
+    """Explain every line, payout and entry; return those that cannot be, or that say another amount."""
     found, wanted = [], amounts(known)
     for name in things(known):
         try:

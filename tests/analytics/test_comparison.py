@@ -177,6 +177,16 @@ def test_a_book_that_bills_nothing_any_more_is_compared_in_all_months(tmp_path: 
     assert "unexplained" not in found.causes["cause"]
 
 
+def test_a_customer_who_signs_up_later_is_still_one_customer(tmp_path: Path) -> None:
+    """Two logs may let an account come in another segment or quarter: its bills are compared all the same."""
+    moved = FACTS.replace("s@example.com smb", "s@example.com mid_market")
+    found = compared(tmp_path, BOOK, BOOK, FACTS, later=moved)
+
+    assert ["large", "small"] == found.customers["account"].to_list()
+    assert ["enterprise", "smb"] == found.customers["segment"].to_list()
+    assert {0} == set(found.customers["change"])
+
+
 def test_several_ledgers_are_compared_with_one(tmp_path: Path) -> None:
     """A against B and C gives what A against B, and A against C give."""
     texts = (BOOK, DEARER, BOOK.replace("share = 0.10", "share = 0.20"))

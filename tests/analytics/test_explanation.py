@@ -230,9 +230,25 @@ def test_a_late_event_is_the_difference_of_two_bills(tmp_path: Path) -> None:
     ]]  # fmt: skip
 
 
+def test_a_bill_during_the_month_is_what_usage_comes_to_less_what_was_billed(tmp_path: Path) -> None:
+    """900 calls are free but for 190.32; with the 800 of the 28th, 990.32 are paid: $0.95 and $3.51 more."""
+    text = TEAM.replace('name = "Team"\n    stream', 'name = "Team"\n    progressive = [0.5]\n    stream')
+    known = evidence(tmp_path, text, TOLD, 3)
+
+    assert unexplained(known) == []
+    assert list(shown(explain(known, "INV-2026-01-acme/1", depth=2)))[:6] == [
+        "3.51 USD usage: calls of team, 2026-01-21 to 2026-01-31",
+        "  = 4.461290322581 USD since the month began, up to 2026-01-31",
+        "    = 0 USD 709.677419354839 calls included",
+        "    = 2.5 USD 500 calls up to 500 at $0.005",
+        "    = 1.961290322581 USD 490.322580645161 calls above 500 at $0.004",
+        "  = -0.951612903226 USD less what had been billed of it",
+    ]
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_every_number_of_a_random_company_is_explained(seed: int, tmp_path: Path) -> None:
-    """Windows, limits, grants, commitments, credits, breakage, shares: every line, payout and entry adds up."""
+    """Windows, limits, grants, commitments, credits, breakage, shares: all lines, payouts, entries add up."""
     told = stories.told(seed, accounts=1)
 
     assert unexplained(evidence(tmp_path, stories.BOOK, told, stories.MONTHS, f"{stories.FIRST:%Y-%m}")) == []

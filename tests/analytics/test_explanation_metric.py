@@ -1,7 +1,6 @@
 """Explanations of metrics: each formula comes to the metric, and its parts are the ledger's own rows."""
 
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -52,7 +51,7 @@ def random(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
 
 
 def test_mrr_is_a_bridge_from_the_month_before(two: Evidence) -> None:
-    """a has 7 seats since January, b pays a twelfth of $360, and d is new in February 2026."""
+    """Customer a has 7 seats since January, b pays a twelfth of $360, and d is new in February 2026."""
     assert list(shown(explain(two, "mrr 2026-02", depth=3))) == [
         "150 USD committed_mrr of 2026-02: recurring charges of a month at its end = opening + new",
         "  = 100 USD mrr_opening of 2026-02: committed MRR a month before",
@@ -77,7 +76,8 @@ def test_mrr_is_a_bridge_from_the_month_before(two: Evidence) -> None:
 def test_nrr_shows_the_cohort_then_and_now(two: Evidence) -> None:
     """In February 2025 a, b and c paid 40 + 30 + 10; a year later a pays 70, b 30, c nothing: 100 / 80."""
     assert list(shown(explain(two, "nrr 2026-02"))) == [
-        "1.25 ratio nrr of 2026-02: what customers of 12 months ago pay now, of what they paid then = 100 / 80",
+        "1.25 ratio nrr of 2026-02: what customers of 12 months ago pay now, of what they paid then "
+        "= 100 / 80",
         "  - 100 USD what they pay now",
         "    = 70 USD a",
         "    = 30 USD b",
@@ -124,7 +124,7 @@ def test_a_wrong_split_names_the_right_ones(two: Evidence, by: str, told: str) -
 def test_every_metric_is_explained(two: Evidence, random: Evidence, name: str) -> None:
     """What is explained is what `monthly` says, in the first month, in the middle and at the end."""
     for known in (two, random):
-        rows = known.once("monthly", lambda: monthly(known.connection)).select("month", name).rows()
+        rows = monthly(known.connection).select("month", name).rows()
         for month, value in (rows[0], rows[6], rows[-1]):
             node = explain(known, f"{name} {month:%Y-%m}")
             assert node.amount == (None if value is None else Decimal(value))

@@ -57,7 +57,7 @@ CASES = {
 
 @pytest.mark.parametrize("name", CHANNELS)
 def test_each_thing_that_customers_do_is_its_own_channel(tmp_path: Path, name: str) -> None:
-    """b does one thing otherwise, a does not; everything lies in the one channel."""
+    """B does one thing otherwise, a does not; everything lies in the one channel."""
     frozen, reacting, change = CASES[name]
     ledgers = [
         ledger(tmp_path / where, *signed("a"), *facts)

@@ -1,6 +1,7 @@
 """Late events: what becomes known after its month becomes adjustments, and comes to the same in total."""
 
 import random
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -10,7 +11,7 @@ from billing.amendment import bill_as_known
 from billing.bill import Carried
 from billing.close import close
 from metering.document import Problems
-from metering.event import Event
+from metering.event import Event, UsageCorrected
 from metering.log import Log
 from metering.period import Period
 from simulator.verification import Evidence, verify
@@ -221,7 +222,8 @@ def test_an_event_that_is_taken_back_is_not_counted(tmp_path: Path) -> None:
         2,
     )
 
-    assert rows(tables["usage"], "meter quantity events") == [("calls", "1", "1"), ("devices", "4", "1")]
+    used = rows(tables["usage"].sort("meter"), "meter quantity events")
+    assert used == [("calls", "1", "1"), ("devices", "4", "1")]
     assert lines(tables, "price quantity amount", kind="adjustment") == [
         ("calls", "-1", "-0.01"),
         ("devices", "-3", "-6.00"),
@@ -275,10 +277,24 @@ def test_what_was_paid_or_spent_is_booked_once_it_is_known(tmp_path: Path) -> No
 Company = tuple[str, list[Event], list[Event], list[Period]]
 
 
+def corrected(events: list[Event], rng: random.Random) -> list[Event]:
+    """Correct some usage: a new quantity for an event, or none."""
+    used = [event for event in events if event.type == "usage.recorded"]
+    found = list(events)
+    for number, event in enumerate(rng.sample(used, len(used) // 5)):
+        meter, quantity, dimensions = event.data
+        less = quantity * rng.randrange(3) / 2
+        data = UsageCorrected(meter, less, "counted again", f"{event.source}/{event.id}", dimensions)
+        at = event.occurred_at
+        found.append(Event("desk", str(number), event.subject, at, data, at + timedelta(seconds=number)))
+    return found
+
+
 def some(seed: int, kinds: set[str], *, share: float) -> Company:
     """Return a random company: its book, its events in time, the same with some of them late, its months."""
     text, events, periods = company(seed)
     rng = random.Random(seed)
+    events = corrected(events, rng)
     late = [event for event in events if not kinds or event.type in kinds]
     rest = [event for event in events if kinds and event.type not in kinds]
     return text, events, rest + delayed(late, periods, rng, share), periods
@@ -357,3 +373,25 @@ def test_a_log_in_time_has_no_adjustments(tmp_path: Path) -> None:
     assert not log.has_late
     assert 0 == len(tables["adjustments"])
     assert "late" not in (log.directory / "chain.jsonl").read_text()
+
+
+def test_the_latest_of_one_instant_does_not_depend_on_which_was_known_first(tmp_path: Path) -> None:
+    """Of two levels told for one instant the one with the later name holds, in time or late."""
+    text = (
+        BOOK.replace('aggregation = "max"', 'aggregation = "latest"')
+        + """
+    [plans.pro.prices.devices]
+    meter = "devices"
+    unit_price = 2
+    """
+    )
+    found = []
+    for name, known_at in (("in time", ""), ("late", ">2026-02-02")):
+        told_so = f"""
+            2026-01-10{known_at}  acme-1  usage.recorded  devices 7
+            2026-01-10  acme-1  usage.recorded  devices 4
+        """
+        tables = closed(tmp_path / name, text, JOINS + told_so, 2)
+        found.append(rows(tables["usage"], "quantity", meter="devices"))
+
+    assert [[("4",)], [("4",)]] == found

@@ -148,7 +148,7 @@ def test_every_problem_of_a_book_is_reported_at_once() -> None:
         "p.toml: plans.pro.prices.b.unit_price",
         "p.toml: plans.pro.prices.c",
         "p.toml: plans.pro.prices.d.colour",
-        "p.toml: discounts.d.share",
+        "p.toml: discounts.d",
     ] == [found.place for found in problems(text)]
 
 

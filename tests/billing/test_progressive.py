@@ -1,7 +1,6 @@
 """Progressive bills: usage that comes to an amount is billed that day, and the rest with the month."""
 
 import random
-from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -156,6 +155,6 @@ def test_parts_add_up_to_the_bill_without_them(tmp_path: Path, seed: int) -> Non
     assert sums[0].equals(sums[1])
     assert len(parts["invoices"]) > len(whole["invoices"])
     assert [] == [verdict for verdict in verify(evidence) if not verdict.holds]
-    assert parts["invoices"].filter(pl.col("invoice").str.contains("-P"))["total"].min() > Decimal(0)
+    assert parts["invoices"].filter(pl.col("invoice").str.contains("-P"), pl.col("total") <= 0).is_empty()
     in_steps = close(log, book=book(BOOK), connection=engine(), step=1)
     assert in_steps["invoice_lines"].equals(parts["invoice_lines"])

@@ -1,4 +1,4 @@
-"""Whatever a biller's conventions about time: month by month, or all months at once, the ledger is the same."""
+"""Whatever the conventions about time: month by month, or all months at once, the ledger is the same."""
 
 import random
 from pathlib import Path
@@ -16,10 +16,10 @@ ANY: dict[str, list[Any]] = TIMES | {
     "proration": ["none", "day", "second", "millisecond", "microsecond"],
     "periods": ["calendar", "anniversary", "anniversary"],
 }
-MONTHS = 8
+MONTHS = 5
 
 
-@pytest.mark.parametrize("seed", range(500, 512))
+@pytest.mark.parametrize("seed", range(500, 506))
 def test_a_company_is_billed_the_same_in_steps(seed: int, tmp_path: Path) -> None:
     """Periods of one's own that span two months, phases within a day, fees in advance: nothing gets lost."""
     log, book, _, months = recorded(seed, tmp_path)

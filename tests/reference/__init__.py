@@ -4,7 +4,17 @@
 the generated parts, and the output in the console blocks.
 """
 
-from tests.reference import commands, events, example, ledger, preset, price_book, recipe, scenario
+from tests.reference import (
+    commands,
+    events,
+    example,
+    import_map,
+    ledger,
+    preset,
+    price_book,
+    recipe,
+    scenario,
+)
 from tests.reference.page import Region
 
 REGIONS: dict[str, Region] = {
@@ -15,6 +25,8 @@ REGIONS: dict[str, Region] = {
     "price_book.models": price_book.models,
     "price_book.quotes": price_book.quotes,
     "scenario.keys": scenario.keys,
+    "import_map.keys": import_map.keys,
+    "import_map.reasons": import_map.reasons,
     "cli.helps": commands.helps,
     "example.facts": example.told,
     "example.phases": example.phases,

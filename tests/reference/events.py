@@ -20,6 +20,7 @@ EXAMPLES = """
     2026-09-12  acme    subscription.cancelled    acme-1 2026-10-01
     2026-11-20  acme    subscription.reactivated  acme-1 team seats=2
     2026-01-20  acme-1  usage.recorded            calls 1200
+    2026-01-20  acme-1  usage.corrected           calls -200 "a test of ours"
     2026-02-03  acme    order.placed              migration-kit
     2026-01-31  edge    devices.shipped           edge-1 800 product=camera
     2026-04-07  acme    course.enrolled           fundamentals public-virtual participants=4

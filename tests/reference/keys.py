@@ -13,12 +13,14 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from billing.price import Key
+from simulator.prior import Prior
 from tests.reference.page import code
 
 _WORDS: dict[Any, str] = {
     str: "text",
     int: "integer",
     float: "number",
+    Prior: "number or { mean, spread }",
     bool: "boolean",
     Decimal: "decimal",
     date: "date",

@@ -46,7 +46,7 @@ PRICE_BOOK = {
     "Conventions.allowance": "whether a part of a month includes a part of the allowance or the full one",
     "Conventions.payment_terms_days": "days from issue to due",
     "Meter.aggregation": (
-        "how events add up in a period; `latest` is by time and position, `max` and `latest` measure a level, "
+        "how events add up; `latest` is by time and position, `max` and `latest` measure a level, "
         "and the weighted ones a level with how long it was held"
     ),
     "Meter.unit": "the name of one unit, for people",
@@ -124,6 +124,7 @@ PRICE_BOOK = {
     "Meter.operation": "the dimension that says `remove` of what a weighted meter takes away",
     "Meter.each": "keeps single events apart: each is priced by itself",
     "Plan.maximum": "the most that the lines of a month come to; what is above is taken off them",
+    "Plan.progressive": "amounts of a month's usage at which it is billed that day, not with the month",
     "Plan.limits": "the most that it serves in a day or a month",
     "Plan.includes": "plans whose service comes with it; `saasim lint` compares what they cost",
     "Plan.unlimited": "what it promises without an end, `seats` or meters; for `saasim lint`",

@@ -8,9 +8,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from billing import price_book
+from billing.convention import Conventions
 from billing.plan import AddOn, Plan, Seats
 from billing.price import Change, Price, Rate, Tier
-from billing.price_book import Conventions, PriceBook
+from billing.price_book import PriceBook
 from billing.quote import quote
 from billing.rule import After, Agreement, Commitment, Discount, Entitlement, Giver, Limit, Refund, Scope
 from metering.meter import Meter

@@ -90,6 +90,28 @@ RECIPES: dict[str, dict[str, Part]] = {
             select e.month, e.kind, -sum(p.amount) as amount from postings p join entries e using (entry)
             where ledger_account = 'deferred_revenue' group by all order by e.month, e.kind"""),
     },
+    "late-events": {
+        "lines": Part("""
+            select invoice, line_no, price, kind, quantity, amount, starts_on, ends_on from invoice_lines
+            order by month, invoice, line_no"""),
+        "adjustments": Part("""
+            select invoice, line_no, service_month, adjusts, quantity_before, quantity_after, amount_before,
+                amount_after from adjustments order by all"""),
+        "months": Part("""
+            select coalesce(a.service_month, l.month) as month, sum(l.amount) as amount
+            from invoice_lines l left join adjustments a using (invoice, line_no) group by 1 order by 1"""),
+        "revenue": Part("""
+            select month, -sum(amount) as revenue from postings where ledger_account = 'revenue'
+            group by month order by month"""),
+        "mrr": Part("select month, kind, cause, amount from mrr_movements order by all"),
+        "progressive": Part(
+            """
+            select i.invoice, i.issued_on, l.price, l.quantity, l.amount, l.starts_on, l.ends_on
+            from invoices i join invoice_lines l using (invoice) where i.month = '2026-01-01'
+            order by i.issued_on, l.line_no""",
+            ('name = "Team"', 'name = "Team"\nprogressive = [10, 50]'),
+        ),
+    },
     "hard-limit": {"lines": Part(_PLAN_LINES), "refused": Part(_REFUSED)},
     "coupon": {"lines": Part(_LINES), "grants": Part(_GRANTS)},
     "training": {
@@ -119,12 +141,16 @@ def _answer(page: str, part: Part) -> str:
     cursor = _ledger(page, part.edit).execute(part.query)
     names = [column[0] for column in cursor.description or ()]
     rows = cursor.fetchall()
-    numbers = {name for name in names if name in {"quantity", "sellers", "buyers", "payouts", *_MONEY}}
+    numbers = {
+        name
+        for name in names
+        if name in {"quantity", "quantity_before", "quantity_after", "sellers", "buyers", "payouts", *_MONEY}
+    }
     heads = [f"{name}:" if name in numbers else name for name in names]
     return table(heads, [[*map(_word, names, row)] for row in rows])
 
 
-_MONEY = ("amount", "basis", "billed", "gmv", "paid_out", "revenue", "take")
+_MONEY = ("amount", "amount_before", "amount_after", "basis", "billed", "gmv", "paid_out", "revenue", "take")
 
 
 def _word(name: str, value: object) -> str:
@@ -136,7 +162,7 @@ def _ledger(page: str, edit: tuple[str, str]) -> duckdb.DuckDBPyConnection:
     blocks = list(blocks_of(DOCS / "recipes" / f"{page}.md"))
     text = next(block.text for block in blocks if block.language == "toml")
     told = next(block.text for block in blocks if block.language == "text")
-    days = [event.occurred_at.date() for event in facts(told)]
+    days = [at.date() for event in facts(told) for at in (event.occurred_at, event.recorded_at) if at]
     first, last = min(days).replace(day=1), _until(told, max(days))
     with tempfile.TemporaryDirectory() as directory:
         book = text.replace(*edit) if edit[0] else text

@@ -11,15 +11,15 @@ from tests.reference.keys import type_of
 from tests.reference.page import code, table
 
 
-def keys() -> str:
-    """Describe every table of a scenario, from the whole to its parts."""
-    return "\n\n".join(_part(place, model) for place, model in parts())
+def keys(whole: type[BaseModel] = Scenario) -> str:
+    """Describe every table of a scenario, or of another file, from the whole to its parts."""
+    return "\n\n".join(_part(place, model) for place, model in parts(whole))
 
 
-def parts() -> Iterator[tuple[str, type[BaseModel]]]:
+def parts(whole: type[BaseModel] = Scenario) -> Iterator[tuple[str, type[BaseModel]]]:
     """Yield each model once, with the first place in which it stands: `agents.customers.KEY.demand`."""
     seen: list[type[BaseModel]] = []
-    waiting: list[tuple[str, type[BaseModel]]] = [("", Scenario)]
+    waiting: list[tuple[str, type[BaseModel]]] = [("", whole)]
     while waiting:
         place, model = waiting.pop(0)
         if model not in seen:

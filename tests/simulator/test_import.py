@@ -1,16 +1,18 @@
 """`saasim import`: somebody's files become a log of their own, whole or not at all, that replay can bill."""
 
 import csv
+import hashlib
 import json
 import shutil
 from collections import Counter
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
+from billing.ledger import connect
 from metering.log import Log
 from simulator import imported, manifest
 from simulator.__main__ import answer
@@ -199,3 +201,47 @@ def test_refused_is_a_mistake_to_a_program(tmp_path: Path) -> None:
     """From Python, strict raises."""
     with pytest.raises(Refused):
         import_log([MAPS / "lago.json"], "lago", tmp_path / "log", strict=True)
+
+
+BOOK = """
+name = "Test"
+currency = "USD"
+[meters]
+input_tokens = {}
+output_tokens = {}
+requests = {}
+[plans.standard]
+name = "Standard"
+stream = "inference"
+"""
+MODELS: list[tuple[str, Any]] = [  # a price of input tokens, and what so many of them cost
+    ("unit_price = 0.00001", lambda tokens: tokens * Decimal("0.00001")),
+    (
+        'model = "graduated", tiers = [{ up_to = 25_000, unit_price = 0.001 }, { unit_price = 0.0007 }]',
+        lambda tokens: min(tokens, 25_000) * Decimal("0.001") + max(tokens - 25_000, 0) * Decimal("0.0007"),
+    ),
+    (
+        'model = "package", package_size = 10_000, unit_price = 1.10',
+        lambda tokens: -(-tokens // 10_000) * Decimal("1.10"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("price", "cost"), MODELS, ids=["per token", "graduated", "package"])
+def test_the_real_trace_is_billed_to_the_cent(tmp_path: Path, price: str, cost: Any) -> None:
+    """From the rows of the file and MD5, in plain Python: what every account owes for its tokens."""
+    with EXCERPT.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    used: Counter[str] = Counter()
+    for row in rows:
+        last = hashlib.md5(row["TIMESTAMP"].encode(), usedforsecurity=False).digest()[8:]
+        used[f"tenant-{int.from_bytes(last, 'little') % 20 + 1:02}"] += int(row["ContextTokens"])
+    owed = {name: cost(tokens).quantize(Decimal("0.01"), ROUND_HALF_UP) for name, tokens in used.items()}
+
+    book = tmp_path / "prices.toml"
+    book.write_text(BOOK + f'prices.input = {{ meter = "input_tokens", {price} }}\n', "utf-8")
+    out = import_log([EXCERPT], "azure-llm", tmp_path / "log").out
+    assert 0 == answer(["replay", str(out), "--prices", str(book), "--out", str(tmp_path / "billed")])
+
+    with connect(tmp_path / "billed" / manifest.LEDGER) as ledger:
+        assert owed == dict(ledger.execute("select account, total from invoices").fetchall())

@@ -1,4 +1,4 @@
-"""Searches: the numbers at which a function is as wanted, where a formula or brute force says what they are."""
+"""Searches: the numbers at which a function is as wanted, told by a formula or by brute force."""
 
 from collections.abc import Callable
 from decimal import Decimal

@@ -218,7 +218,7 @@ def test_a_number_is_a_path_of_the_file() -> None:
         return free(text, DATA, currency="USD")
 
     call = of("plans.pro.prices.calls.unit_price=0:0.1")
-    assert (call.today, call.tick, call.span) == (Decimal("0.010"), Decimal("0.001"), (0, 100, 10))
+    assert (call.today, call.tick, call.span) == (Decimal("0.010"), Decimal("0.0001"), (0, 1000, 100))
     tier = of("plans.max.prices.calls.tiers.2.unit_price")
     assert (tier.today, tier.low, tier.high, tier.tick) == (Decimal("2.5"), 0, 5, Decimal("0.01"))
     assert of("plans.pro.prices.calls.allowance").tick == 1

@@ -140,8 +140,8 @@ def test_order_names_and_pieces_of_the_files_change_no_byte(tmp_path: Path, seed
     told = drawn(seed, 80)
     whole = imported(tmp_path / "whole", {"a.csv": table(told)})
     mixed = random.Random(seed).sample(told, len(told))
-    pieces = {f"p{n}.csv": table(mixed[n::3]) for n in range(3)}
-    packed = {"z.csv.gz": gzip.compress(table(mixed[::-1]).encode()), "a.csv": table(told[:5])}
+    pieces: dict[str, str | bytes] = {f"p{n}.csv": table(mixed[n::3]) for n in range(3)}
+    packed: dict[str, str | bytes] = {"z.csv.gz": gzip.compress(table(mixed[::-1]).encode()), "a.csv": table(told[:5])}
 
     once = [
         imported(tmp_path / "pieces", pieces),
