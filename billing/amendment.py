@@ -6,6 +6,7 @@ grants are those that are known now.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import date
 
 import duckdb
 import polars as pl
@@ -117,6 +118,22 @@ def spliced(base: Sequence[pl.DataFrame], restated: Restated, rounds: Iterable[p
         mine, later = pl.col("subscription").is_in(one.subjects), pl.col("month") >= one.since.starts_on
         state = pl.concat([state.filter(~(mine & later)), frame.filter(mine, later)])
     return state
+
+
+def ends_as_known(phases: pl.DataFrame, restated: Restated) -> pl.DataFrame:
+    """Return phases whose ends that became known late lie in the months in which they did."""
+    ends: dict[str, tuple[date | None, date]] = {}
+    for number, one in enumerate(restated.rounds):
+        lives = one.billed.carried.subscriptions.phases
+        for subscription in one.subjects:
+            end = lives[subscription][-1].ends_on if lives.get(subscription) else None
+            if subscription not in ends or ends[subscription][0] != end:
+                ends[subscription] = (end, one.since.starts_on if number else date.min)
+    late = [(name, end, known_on) for name, (end, known_on) in ends.items() if end and end < known_on]
+    schema = {"subscription": pl.String, "ends_on": pl.Date, "known_on": pl.Date}
+    known_ends = pl.DataFrame(late, schema=schema, orient="row")
+    found = phases.join(known_ends, on=["subscription", "ends_on"], how="left", maintain_order="left")
+    return found.with_columns(ends_on=pl.coalesce("known_on", "ends_on")).drop("known_on")
 
 
 _BOOKED = (InvoicePaid, InvoiceWrittenOff, PaymentFailed, MoneySpent, DealReferred, SoldThroughPartner)

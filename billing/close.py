@@ -112,7 +112,8 @@ def _settle(
     parts = [sharing.Part(own, sharing.deals(facts, one), one) for one, own in books.by_account(lines)]
     payouts, taken = sharing.share_parts(parts, phases)
     accounts = _accounts(facts, parts[-1].agreed)
-    moved = mrr.recurring(held, phases, accounts, periods)
+    ends = phases if restated is None else amendment.ends_as_known(phases, restated)
+    moved = mrr.recurring(held, ends, accounts, periods)
     payments = _payments(facts, bills)
     grants, drawdowns, sold = _entitled(done, carried, book, periods)
     drawn = drawdowns if restated is None else amendment.as_known(drawdowns, restated)

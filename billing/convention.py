@@ -29,7 +29,7 @@ class Conventions(Record):
     divisor: the real period, 30 days a month, months of thirty days each (30/360), or nominal lengths (30,
     91, 182, 365 days). ratio_places: to how many decimals the ratio is rounded, and ratio_rounding how; not
     rounded when absent.
-    quantity_places: to how many decimals a quantity weighted by time is rounded, by quantity_rounding.
+    quantity_places: to how many decimals a quantity weighted by days is rounded, by quantity_rounding.
     periods: calendar months, or months from the subscription's anchor. recurring: fees at the end of a month
     or at its start. cancellation: whether what was paid in advance is kept, or its unused part credited, when
     a subscription ends. allowance: a part of a month includes its part, or all.

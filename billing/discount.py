@@ -119,11 +119,14 @@ def taking(lines: pl.DataFrame, phases: pl.DataFrame, book: PriceBook) -> Taking
     """Begin with the lines that discounts or bounds may be about; what entitlements took is off already."""
     kinds = [kind for scope in SCOPES.values() for kind in scope]
     named = phases.select("subscription", "phase_no", "begun_on", names="discount")
+    concerned, keys = _concerned(book), ["subscription", "phase_no"]
+    if concerned.is_empty():  # as most books: only what some subscriptions have is looked at
+        lines = lines.join(named.filter(pl.col("names") != ""), on=keys, how="semi", maintain_order="left")
     rows = (
         lines.filter(pl.col("kind").is_in(kinds))
-        .join(named, on=["subscription", "phase_no"], how="left", maintain_order="left")
+        .join(named, on=keys, how="left", maintain_order="left")
         .with_columns(pl.col("names").fill_null(""))
-        .join(_concerned(book), on=["plan", "price"], how="left", maintain_order="left")
+        .join(concerned, on=["plan", "price"], how="left", maintain_order="left")
         .filter((pl.col("names") != "") | pl.col("concerned"))
         .sort(*_ORDER, maintain_order=True)
         .with_row_index("row")

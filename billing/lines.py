@@ -87,7 +87,7 @@ def _by_month(phases: pl.DataFrame, periods: Sequence[Period]) -> pl.DataFrame:
         ("period_starts_at", "period_ends_at"), pl.Datetime("us")
     )
     months = pl.DataFrame(spans, schema=schema, orient="row")
-    lives = (pl.col("starts_on") < pl.col("month_ends_on")) & (
+    lives = (pl.col("starts_on") <= pl.col("month_ends_on")) & (
         pl.col("ends_on").is_null() | (pl.col("ends_on") >= pl.col("month"))
     )
     found = phases.join(months, how="cross").filter(lives)

@@ -162,9 +162,9 @@ def _pooled(rows: pl.DataFrame, slices: pl.DataFrame) -> pl.DataFrame:
 
 
 def _rounded(flows: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
-    """Round quantities that are weighted by time, as the conventions say."""
+    """Round quantities that are weighted by days, as the conventions say."""
     places, mode = book.conventions.quantity_places, book.conventions.quantity_rounding
-    keys = [key for key, meter in book.meters.items() if meter.is_weighted]
+    keys = [key for key, meter in book.meters.items() if meter.is_weighted_by_day]
     if places is None or not keys:
         return flows
     rounded = round_column(pl.col("quantity"), places, mode).cast(EXACT)

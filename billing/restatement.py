@@ -10,6 +10,7 @@ again, once for each month in which it did, from their first month on.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import duckdb
@@ -23,7 +24,7 @@ from billing.progressive import LINE
 from billing.schema import POSTED, as_table, polars_schema
 from metering.event import AccountSignedUp, SubscriptionStarted
 from metering.frame import empty, shaped
-from metering.known import Source, known, late_facts, late_subjects
+from metering.known import Source, known, late_facts, late_subjects, shelved
 from metering.log import Log
 from metering.period import Period
 from metering.selection import Selection
@@ -120,10 +121,12 @@ def restate(
     if not late:
         return None
     everybody = _with_subscriptions((name for names in late.values() for name in names), homes)
-    state = _begun(billing(known(log, None, everybody), periods), periods[0], everybody)
-    for period, names in late.items():
-        subjects = _with_subscriptions(names, homes)
-        state = _next(state, Round(period, subjects, billing(known(log, period, subjects), periods)))
+    with shelved(connection, log, everybody) as is_shelved:
+        view = partial(known, log, is_shelved=is_shelved)
+        state = _begun(billing(view(None, everybody), periods), periods[0], everybody)
+        for period, names in late.items():
+            subjects = _with_subscriptions(names, homes)
+            state = _next(state, Round(period, subjects, billing(view(period, subjects), periods)))
     lines = _shown(state.lines)
     rated = state.rated.join(lines, on=_AT, how="semi")
     return state._replace(lines=as_table(lines, "invoice_lines"), rated=rated)

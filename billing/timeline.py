@@ -10,7 +10,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, NamedTuple, Self
 
-import duckdb
 import polars as pl
 from pydantic import AfterValidator, Field, model_validator
 
@@ -255,6 +254,6 @@ def measured_events(
     first, last = min(use.occurred_at for use in uses), periods[-1].ends_at - timedelta(microseconds=1)
     count = (last.year - first.year) * 12 + last.month - first.month + 1
     named = {key: meters[key] for key in events}
-    with duckdb.connect() as connection:
-        log = Told(uses, list(months(first.date(), count)), connection)
+    log = Told(uses, list(months(first.date(), count)))
+    with log.connection as connection:
         return measure(connection, log, meters=named, spans=shaped(lives, SLICE_SCHEMA), periods=periods)

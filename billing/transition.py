@@ -165,7 +165,7 @@ def _check(transition: Transition, after: PriceBook) -> None:
         raise problem(f"price book {after.name!r}", what, "use one currency")
     if transition.phase_months < 1:
         raise problem("phase months", f"{transition.phase_months} is no number of months", "use 1 or more")
-    same = ("periods", "proration", "recurring")
+    same = ("periods", "proration", "recurring", "cancel_day")
     differ = [name for name in same if getattr(before.conventions, name) != getattr(after.conventions, name)]
     if differ:
         remedy = "replay it as a book of its own, without a policy"

@@ -125,7 +125,7 @@ def extent(usage: pl.LazyFrame, columns: Iterable[str]) -> Extent | None:
         known_first=known.min(),
         known_last=known.max(),
         least=pl.col("quantity").min(),
-    ).collect()
+    ).collect(engine="streaming")
     values = row.row(0)
     return Extent(*values) if values[0] is not None else None
 
@@ -183,5 +183,5 @@ def _corrected(fact: Event) -> Iterator[Problem]:
 def count_late(period: Period, facts: list[Event], usage: pl.LazyFrame) -> int:
     """Count the events that occurred before the month in which they became known."""
     late = pl.col("occurred_at") < period.starts_at
-    rows: int = usage.select(late.sum()).collect().item()
+    rows: int = usage.select(late.sum()).collect(engine="streaming").item()
     return rows + sum(fact.occurred_at < period.starts_at for fact in facts)

@@ -5,7 +5,8 @@ every event has found its month, but for those that were not known yet. It reads
 late events is its own.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -18,6 +19,12 @@ from metering.period import Period
 SUBJECTS = "known_subjects"
 """The name under which the subjects of a log that tells of some alone are registered in DuckDB."""
 
+SHELF = "shelved_usage"
+"""The name of the table that `shelved` makes."""
+
+SHELF_ROWS = 20_000_000
+"""More usage than this is read from the log each time instead: a table of it would fill the memory."""
+
 
 class Known:
     """A log by the time of occurrence. Use `known`."""
@@ -29,10 +36,12 @@ class Known:
         subjects: Collection[str] | None,
         *,
         is_in_order: bool = False,
+        is_shelved: bool = False,
     ) -> None:
         """See `known` and `in_order`."""
         self.log = log
         self.is_in_order = is_in_order
+        self.is_shelved = is_shelved
         self.until = until
         self.subjects = None if subjects is None else dict.fromkeys(subjects)
         self.periods = log.periods
@@ -83,7 +92,7 @@ class Known:
         ]
         if self.subjects is not None:
             conditions.append(f"subject in (select subject from {SUBJECTS})")
-        source = self.log.usage_source([*periods, *late])
+        source = SHELF if self.is_shelved else self.log.usage_source([*periods, *late])
         number = "row_number() over (order by occurred_at, source, id) as position"
         columns = f"* replace ({number})" if self.is_in_order else "*"
         return f"(select {columns} from {source} where {' and '.join(conditions)})"
@@ -117,16 +126,38 @@ Source = Log | Known
 """What events are read from: a log in which everything came in time, or what was known of one."""
 
 
-def known(log: Source, until: Period | None = None, subjects: Collection[str] | None = None) -> Source:
+def known(
+    log: Source,
+    until: Period | None = None,
+    subjects: Collection[str] | None = None,
+    *,
+    is_shelved: bool = False,
+) -> Source:
     """Return a log by the time of occurrence, with what was known at the end of the month `until`.
 
     By default that is what came in time, of all subjects. Subjects are accounts and subscriptions: a fact
-    belongs where its subject, or the subscription that it names, is among them. A log without late events is
-    returned as it is.
+    belongs where its subject, or the subscription that it names, is among them. Usage that `is_shelved` is
+    read from there (`shelved`). A log without late events is returned as it is.
     """
-    if isinstance(log, Known):
+    if isinstance(log, Known) or not (log.has_late or subjects is not None):
         return log
-    return Known(log, until, subjects) if log.has_late or subjects is not None else log
+    return Known(log, until, subjects, is_shelved=is_shelved)
+
+
+@contextmanager
+def shelved(connection: duckdb.DuckDBPyConnection, log: Log, subjects: Collection[str]) -> Iterator[bool]:
+    """Keep the usage of some subjects in a table for a while, and say so, unless it is too much."""
+    Known(log, None, subjects).register(connection)
+    usage = f"from {log.usage_source()} where subject in (select subject from {SUBJECTS})"
+    found = connection.execute(f"select count(*) {usage}").fetchall()[0][0]
+    if found > SHELF_ROWS:
+        yield False
+        return
+    connection.execute(f"create or replace temp table {SHELF} as select * {usage}")
+    try:
+        yield True
+    finally:
+        connection.execute(f"drop table {SHELF}")
 
 
 def in_order(log: Source) -> Source:
@@ -135,7 +166,7 @@ def in_order(log: Source) -> Source:
     They are positions to compare with each other, not those of the log.
     """
     if isinstance(log, Known) and log.until is not None:
-        return Known(log.log, log.until, log.subjects, is_in_order=True)
+        return Known(log.log, log.until, log.subjects, is_in_order=True, is_shelved=log.is_shelved)
     return log
 
 

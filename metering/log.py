@@ -270,7 +270,7 @@ class Log:
             raise problem(place, f"has the columns {dict(rows.collect_schema())}", "see USAGE_FILE_SCHEMA")
         check(period, told, extent(rows, USAGE_FILE_SCHEMA), begins_at=self._begins_at(period))
         numbers = rows.select(pl.len(), low=pl.col("position").min(), high=pl.col("position").max())
-        count, low, high = numbers.collect().row(0)
+        count, low, high = numbers.collect(engine="streaming").row(0)
         first = self.next_position + len(told)
         if count and (low, high) != (first, first + count - 1):
             raise problem(place, f"has the positions {low} to {high}", f"begin at {first}, without a gap")

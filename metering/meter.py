@@ -82,7 +82,7 @@ class Meter(BaseModel):
     @property
     def is_weighted_by_day(self) -> bool:
         """Whether the days of a level count and not its seconds; things count by the day unless told."""
-        return (self.weighted_by or ("day" if self.of else "second")) == "day"
+        return self.is_weighted and (self.weighted_by or ("day" if self.of else "second")) == "day"
 
     @property
     def is_level(self) -> bool:

@@ -41,15 +41,14 @@ class Use(NamedTuple):
 class Told(Log):
     """A log of some usage and of no business facts; it is only read."""
 
-    def __init__(
-        self, uses: Iterable[Use], periods: Sequence[Period], connection: duckdb.DuckDBPyConnection
-    ) -> None:
-        """Tell DuckDB the usage, in the order of time, of months in a row."""
+    def __init__(self, uses: Iterable[Use], periods: Sequence[Period]) -> None:
+        """Tell a DuckDB of its own the usage, in the order of time, of months in a row."""
         super().__init__(Path(), [])
         self._periods = list(periods)
         ordered = sorted(uses, key=lambda use: use.occurred_at)
         rows = [(number, "told", str(number), *use) for number, use in enumerate(ordered)]
-        connection.register(_NAME, pl.DataFrame(rows, schema=_SCHEMA, orient="row"))
+        self.connection = duckdb.connect(config={"threads": 1})
+        self.connection.register(_NAME, pl.DataFrame(rows, schema=_SCHEMA, orient="row"))
 
     @property
     def periods(self) -> list[Period]:

@@ -149,12 +149,16 @@ def import_(
     strict: Annotated[
         bool, typer.Option("--strict", help="Publish nothing where a row is repeated or cannot be used.")
     ] = False,
+    memory: Annotated[
+        str, typer.Option(metavar="SIZE", help="What the import may take; the rest is on disk.")
+    ] = "1GB",
     as_json: Json = False,
 ) -> int:
     """Make a log of somebody's usage files, to be billed by replay. What cannot be used is quarantined."""
     from simulator.commands.import_ import import_files
 
-    return import_files(files, mapped, out=out, accounts=accounts or (), strict=strict, as_json=as_json)
+    options = {"accounts": accounts or (), "strict": strict, "memory": memory}
+    return import_files(files, mapped, out=out, options=options, as_json=as_json)
 
 
 @app.command(

@@ -31,6 +31,7 @@ UNSAFE_CALLS = {"eval", "exec", "yaml.load"}
 TOUCHING = re.compile(r"(^|\.)(open|mkdir|unlink|touch|write_\w+|sink_\w+)$|^duckdb\.connect$|^shutil\.")
 ROOMS = {  # the files that may touch a disk or a connection, and why
     "metering/log.py": "it keeps the log",
+    "metering/told.py": "it measures what is in memory",
     "metering/intake/source.py": "it looks at the files that are imported",
     "metering/intake/stage.py": "it keeps what is imported, on disk where memory is full",
     "metering/intake/quarantine.py": "it keeps what an import cannot use",

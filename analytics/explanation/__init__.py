@@ -6,8 +6,11 @@
 What a node says adds up to the last digit; the rounding of a line is a step like the others.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from duckdb import DuckDBPyConnection
 
 from analytics.explanation.book import Citations
 from analytics.explanation.evidence import Evidence
@@ -20,12 +23,18 @@ from metering.log import Log
 
 __all__ = ["Evidence", "Node", "evidence_of", "explain"]
 
-LEDGER, PRICES, LOG = "ledger.duckdb", "prices.toml", "log"
-"""What the parts of a run are called."""
+LEDGER, PRICES, BEFORE, LOG = "ledger.duckdb", "prices.toml", "before.toml", "log"
+"""What the parts of a run are called; `before.toml` is there after a change from one book to another."""
 
 
 def explain(
-    source: Any, thing: str, *, by: str = "", depth: int | None = None, largest: int = LARGEST
+    source: Any,
+    thing: str,
+    *,
+    by: str = "",
+    depth: int | None = None,
+    largest: int = LARGEST,
+    log: Log | None = None,
 ) -> Node:
     """Explain a number of a run: an invoice, line, payout, entry or posting, a metric or account of a month.
 
@@ -35,7 +44,7 @@ def explain(
     """
     if isinstance(source, Evidence):
         return explained(source, thing, by=by, depth=depth)
-    evidence = evidence_of(source, largest=largest)
+    evidence = evidence_of(source, largest=largest, log=log)
     try:
         return explained(evidence, thing, by=by, depth=depth)
     finally:
@@ -43,21 +52,35 @@ def explain(
             evidence.connection.close()
 
 
-def evidence_of(source: Any, *, largest: int = LARGEST) -> Evidence:
+def evidence_of(source: Any, *, largest: int = LARGEST, log: Log | None = None) -> Evidence:
     """Return what an explanation is read from.
 
     `source` is the directory of a run, or anything with a `connection` to a ledger and its `book`, as a
-    replay in memory has them; with a `log`, events are shown, and with the book's `text` its lines. Raises
-    Problems for a directory that is no run.
+    replay in memory has them; with a `log`, its own or the one given, events are shown, and with the book's
+    `text` its lines. Raises Problems for a directory that is no run.
     """
     if not isinstance(source, str | Path):
-        text = getattr(source, "text", "")
-        citations = Citations(text, PRICES if text else source.book.name)
-        log = getattr(source, "log", None)
-        return Evidence(source.connection, source.book, citations, log, largest=largest)
+        return _in_memory(source, log or getattr(source, "log", None), largest)
     run = Path(source)
     if not (run / LEDGER).is_file():
         raise problem(str(run), "holds no ledger", "name the directory of a run")
-    log = Log.open(run / LOG) if (run / LOG).is_dir() else None
-    citations = Citations(read_text(run / PRICES), PRICES)
-    return Evidence(connect(run / LEDGER), load(run / PRICES), citations, log, largest=largest)
+    if log is None and (run / LOG).is_dir():
+        log = Log.open(run / LOG)
+    connection = connect(run / LEDGER)
+    earlier = _under(run / BEFORE, connection, log, largest) if (run / BEFORE).is_file() else None
+    return replace(_under(run / PRICES, connection, log, largest), earlier=earlier)
+
+
+def _under(prices: Path, connection: DuckDBPyConnection, log: Log | None, largest: int) -> Evidence:
+    citations = Citations(read_text(prices), prices.name)
+    return Evidence(connection, load(prices), citations, log, largest=largest)
+
+
+def _in_memory(source: Any, log: Log | None, largest: int) -> Evidence:
+    text, transition = getattr(source, "text", ""), getattr(source, "transition", None)
+    citations = Citations(text, PRICES if text else source.book.name)
+    evidence = Evidence(source.connection, source.book, citations, log, largest=largest)
+    if transition is None:
+        return evidence
+    before = transition.before
+    return replace(evidence, earlier=Evidence(source.connection, before, Citations("", before.name), log))

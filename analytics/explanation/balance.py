@@ -35,10 +35,22 @@ def subscriptions_of(evidence: Evidence, account: str, month: date) -> Iterator[
         if evidence.levels <= 0:
             yield subscription, Node(text, amount, currency)
             continue
-        lived = _alive(evidence, account, subscription, month)
-        parts = list(_values(evidence, account, subscription, month, lived))
-        rest = _rest(evidence.book, lived, plan)
-        yield subscription, Node(text, amount, currency, tuple(with_rest(parts, amount, rest, currency)))
+        found = [
+            _made_of(side, account, subscription, month, plan=plan, amount=amount)
+            for side in evidence.sides()
+        ]
+        parts = next((parts for parts, is_whole in found if is_whole), found[0][0])
+        yield subscription, Node(text, amount, currency, tuple(parts))
+
+
+def _made_of(
+    evidence: Evidence, account: str, subscription: str, month: date, *, plan: str, amount: Decimal
+) -> tuple[list[Node], bool]:
+    """Return what makes up a balance under one book, and whether its prices alone do."""
+    lived = _alive(evidence, account, subscription, month)
+    prices = list(_values(evidence, account, subscription, month, lived))
+    parts = with_rest(prices, amount, _rest(evidence.book, lived, plan), evidence.book.currency)
+    return parts, len(parts) == len(prices)
 
 
 def _alive(evidence: Evidence, account: str, subscription: str, month: date) -> Lived | None:

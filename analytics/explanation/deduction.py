@@ -9,7 +9,7 @@ from analytics.explanation.evidence import Evidence, Line
 from analytics.explanation.line import reference
 from analytics.explanation.node import Node, added, fact, few, total
 from analytics.explanation.taken import KINDS, Taken, taken
-from analytics.explanation.tariff import tariffs, with_rest
+from analytics.explanation.tariff import tariff_of, with_rest
 from analytics.explanation.usage import dimensions_of, measured_by
 from analytics.explanation.words import counted, label, money, number, percent
 from billing.money import EXACTLY, ZERO, over, round_money, times
@@ -79,7 +79,7 @@ def _why(evidence: Evidence, line: Line, one: Taken) -> tuple[str, str]:
     """Say what takes something off a line, and where the book has it."""
     net, currency = money(one.net, line.currency), line.currency
     if one.cause == "price":
-        tariff = next(tariffs(evidence, line))
+        tariff = tariff_of(evidence, line)
         off = tariff.price.off or ZERO
         return f"{percent(off)} off {net}", evidence.cite(*tariff.path, "off", source=tariff.price.source)
     if one.cause in evidence.book.discounts:
@@ -95,7 +95,7 @@ def _why(evidence: Evidence, line: Line, one: Taken) -> tuple[str, str]:
         most, base = money(plan.maximum or ZERO, currency), money(one.base or ZERO, currency)
         text = f"above the most of a month, {most}: {net} of {base} are of this line"
         return text, evidence.cite("plans", line.plan, "maximum", source=plan.source)
-    tariff = next(tariffs(evidence, line))
+    tariff = tariff_of(evidence, line)
     name = "maximum" if line.kind == "discount" else "minimum"
     return f"brings {net} to the price's {name}", evidence.cite(
         *tariff.path, name, source=tariff.price.source

@@ -28,6 +28,7 @@ class Posting(NamedTuple):
     line_no: int
     cost_centre: str
     currency: str
+    plan: str
     amount: Decimal
 
     @property
@@ -63,10 +64,19 @@ def posting(evidence: Evidence, name: str, number: int) -> Node | None:
     return _posting(evidence, found[0]) if found else None
 
 
+def causes(evidence: Evidence, name: str, ledger_account: str) -> list[tuple[Posting, Node]]:
+    """Return the postings of an entry on a ledger account, each with what it follows from."""
+    postings = _postings(evidence, "p.entry = ? and p.ledger_account = ?", name, ledger_account)
+    return [(one, _CAUSES[one.kind](evidence, one)) for one in postings]
+
+
 def _postings(evidence: Evidence, where: str, *values: object) -> list[Posting]:
-    columns = ", ".join(f"{'e' if name == 'kind' else 'p'}.{name}" for name in Posting._fields)
+    tables = {"kind": "e.kind", "plan": "coalesce(l.plan, '')"}
+    columns = ", ".join(tables.get(name, f"p.{name}") for name in Posting._fields)
     rows = evidence.rows(
-        f"select {columns} from postings p join entries e using (entry) where {where} order by p.posting_no",
+        f"select {columns} from postings p join entries e using (entry) "
+        "left join invoice_lines l on l.invoice = p.invoice and l.line_no = p.line_no "
+        f"where {where} order by p.posting_no",
         *values,
     )
     return [Posting(*row) for row in rows]

@@ -59,7 +59,8 @@ class Evidence:
 
     `largest` is how many of many parts are shown; `levels` how far other things (lines behind an entry,
     events behind usage) are followed. What was billed in a month goes by what was known at its end: of a log
-    with late events `until` is that month.
+    with late events `until` is that month. After a replay under which customers came from one book to
+    another, `earlier` is the same under the book before.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -69,6 +70,7 @@ class Evidence:
     largest: int = LARGEST
     levels: int = EVERY_LEVEL
     until: Period | None = None
+    earlier: "Evidence | None" = None
     known: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -97,6 +99,13 @@ class Evidence:
         )
         first, last = self.once("months", lambda: self.rows(query)[0])
         return [] if first is None else list(months(first, months_between(first, last) + 1))
+
+    def sides(self) -> list["Evidence"]:
+        """Return the evidence under each book that may have billed something, the last one first."""
+        if self.earlier is None:
+            return [self]
+        before = replace(self.earlier, largest=self.largest, levels=self.levels, until=self.until)
+        return [replace(self, earlier=None), before]
 
     def known_in(self, month: date) -> "Evidence":
         """Return the same as it was known at the end of a month."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from analytics.dimension import OF_ACCOUNTS, Dimension, joined_account, of_account, of_row
+from analytics.explanation import behind
 from analytics.explanation.balance import subscriptions_of
 from analytics.explanation.node import Node, total
 from analytics.explanation.question import Question, Row, listed
@@ -163,12 +164,8 @@ def billed(name: str, text: str, where: str = "true") -> Explained:
             "group by all having sum(t.amount) <> 0 order by all",
             *(question.month, question.part),
         )
-        return Node(
-            text,
-            question.known(name),
-            question.currency,
-            listed(question, rows, question.currency, "invoices"),
-        )
+        shown = listed(question, rows, question.currency, "invoices", behind.lines(question, where))
+        return Node(text, question.known(name), question.currency, shown)
 
     return explained
 
@@ -188,9 +185,9 @@ def revenue(question: Question) -> Node:
         )
         if rows:
             amount = sum((row.amount for row in rows), ZERO)
-            nodes.append(
-                Node(text, amount, question.currency, listed(question, rows, question.currency, "entries"))
-            )
+            why = behind.entries(question.below(), "revenue", -1)
+            shown = listed(question.below(), rows, question.currency, "entries", why)
+            nodes.append(Node(text, amount, question.currency, shown))
     return Node("recognised revenue", question.known("revenue"), question.currency, tuple(nodes))
 
 
@@ -215,7 +212,8 @@ def paid_out(name: str, text: str, where: str = "true") -> Explained:
                 "and t.amount <> 0 order by t.payout",
                 *(question.month, question.part),
             )
-            return Node(text, amount, question.currency, listed(question, rows, question.currency, "payouts"))
+            shown = listed(question, rows, question.currency, "payouts", behind.payouts(question))
+            return Node(text, amount, question.currency, shown)
         said = f"{text}, each shared out over its customer's lines of the month by {question.by}"
         rows = question.rows(
             "select t.partner || ' for ' || t.account, t.amount::decimal(38, 12), t.payout from payouts t "
@@ -266,7 +264,7 @@ def _expenses(question: Question, patterns: Sequence[str]) -> tuple[Node, ...]:
         f"and t.month = ? and {part} = ? and ({likes}) order by t.entry",
         *(question.month, question.part, *patterns),
     )
-    return listed(question, rows, question.currency, "expenses")
+    return listed(question, rows, question.currency, "expenses", behind.entries(question, "expense", 1))
 
 
 def balance(name: str, text: str) -> Explained:
@@ -288,14 +286,9 @@ def balance(name: str, text: str) -> Explained:
                 *(name, question.month, kind),
             )
             amount = sum((row.amount for row in rows), ZERO)
-            nodes.append(
-                Node(
-                    kind.replace("_", " "),
-                    amount,
-                    question.currency,
-                    listed(question, rows, question.currency, "entries"),
-                )
-            )
+            why = behind.entries(question.below(), name, -1 if sign else 1)
+            shown = listed(question.below(), rows, question.currency, "entries", why)
+            nodes.append(Node(kind.replace("_", " "), amount, question.currency, shown))
         return Node(text, question.known(name), question.currency, tuple(nodes))
 
     return explained

@@ -1,6 +1,7 @@
 """Lines and invoices: what each is made of, by the kind of the line."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 
 from analytics.explanation import charge
@@ -68,14 +69,27 @@ def line(evidence: Evidence, row: Line) -> Node:
         text += f", {row.dimensions}"
     if evidence.levels <= 0:
         return Node(text, row.amount, row.currency, thing=row.thing)
+    *others, last = evidence.sides()
+    for side in others:
+        with suppress(AssertionError, KeyError):  # it may be the other book that billed it
+            return _explained(side, row, text)
+    return _explained(last, row, text)
+
+
+def _explained(evidence: Evidence, row: Line, text: str) -> Node:
     charged = KINDS[row.kind](evidence.known_in(row.month).below(), row)
-    convention = evidence.book.conventions
-    places = minor_units(row.currency)
-    rounding = f"rounded {convention.rounding.replace('_', ' ')} to {places} places"
+    rounding = f"rounded {_mode(evidence, minor_units(row.currency))}"
     parts = with_rest(charged.parts, row.exact, "not explained", row.currency)
     assert len(parts) == len(charged.parts), f"{row.thing}: its steps add up to less or more than {row.exact}"
     parts = with_rest(parts, row.amount, rounding, row.currency)
     return Node(text, row.amount, row.currency, tuple(parts), tuple(charged.reasons), thing=row.thing)
+
+
+def _mode(evidence: Evidence, places: int) -> str:
+    """Say how the book rounds, and what: a line by itself, or as its part of the invoice."""
+    convention = evidence.book.conventions
+    whole = ", as its part of the invoice" if convention.rounding_place == "invoice" else ""
+    return f"{convention.rounding.replace('_', ' ')} to {places} places{whole}"
 
 
 def line_of(evidence: Evidence, name: str, number: int) -> Node | None:

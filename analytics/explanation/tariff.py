@@ -50,6 +50,13 @@ def tariffs(evidence: Evidence, line: Line) -> Iterator[Tariff]:
         yield Tariff(price, ("add_ons", line.price))
 
 
+def tariff_of(evidence: Evidence, line: Line) -> Tariff:
+    """Return the price that a line is charged by. Raises AssertionError where the book has none such."""
+    found = next(tariffs(evidence, line), None)
+    assert found is not None, f"{line.thing}: the price book has no price {line.price!r} of {line.plan!r}"
+    return found
+
+
 def steps(
     rate: Rate,
     quantity: Decimal,

@@ -13,7 +13,7 @@ from analytics.explanation.happening import events
 from analytics.explanation.life import Slice, phase_of, slices_of, units_text
 from analytics.explanation.line import reference
 from analytics.explanation.node import Node, added, fact, few, total
-from analytics.explanation.tariff import steps, tariffs, with_rest
+from analytics.explanation.tariff import steps, tariff_of, with_rest
 from analytics.explanation.words import counted, label, number
 from billing.money import EXACTLY, ZERO, times
 from billing.price import Price
@@ -46,7 +46,7 @@ _SAME = " and ".join(f"t.{name} = ?" for name in ("month", "subscription", "phas
 def usage(evidence: Evidence, line: Line) -> Charged:
     """Explain what usage costs: tier by tier, with what the window has counted before."""
     lived = phase_of(evidence, line)
-    tariff = next(tariffs(evidence, line))
+    tariff = tariff_of(evidence, line)
     slices = [
         one for one in slices_of(evidence, line.account, line.subscription, line.month) if not one.trial
     ]

@@ -20,8 +20,8 @@ from metering.document import Problem, Problems, did_you_mean, problem
 from metering.event import EVENTS, AccountSignedUp, Event, SubscriptionCancelled, SubscriptionStarted, decode
 from metering.intake import reading
 from metering.intake.mapping import Accounts, Column, Contract, Instant, Map, Owner
-from metering.intake.quarantine import SOUND
-from metering.intake.source import inspect, scan
+from metering.intake.quarantine import BLANK, REASONS, SOUND
+from metering.intake.source import broken, inspect, rejected, scan, sql_path
 from metering.intake.stage import Stage
 
 ACCOUNTS, SUBSCRIPTIONS = "import/accounts", "import/subscriptions"
@@ -139,11 +139,22 @@ def _rows(path: Path, mapped: Accounts, connection: duckdb.DuckDBPyConnection) -
         key: reading.instant(values[key], getattr(mapped, key)) for key in ("starts", "ends") if key in keys
     }
     told = [f"{values[key]} as {key}" for key in keys] + [f"{at} as {key}_at" for key, at in times.items()]
-    rows = connection.sql(f"select {', '.join([*told, 'flaw'])} from ({scan(source, mapped, columns, [])})")
-    for number, row in enumerate(rows.fetchall(), start=source.first_row):
-        named = dict(zip(rows.columns, row, strict=True))
-        if named.pop("flaw") != "blank":
-            yield from _contract(f"{path}: row {number}", named, mapped)
+    try:
+        rows = connection.execute(
+            f"select {', '.join([*told, 'flaw'])} from ({scan(source, mapped, columns, [])})"
+        )
+        names, lines = [column[0] for column in rows.description or ()], rows.fetchall()
+    except duckdb.Error as error:
+        raise broken(source, error) from None
+    if source.shape in {"csv", "lines"}:
+        yield from rejected(source, connection)
+    for number, line in enumerate(lines, start=source.first_row):
+        row = dict(zip(names, line, strict=True))
+        flaw = row.pop("flaw")
+        if flaw is None:
+            yield from _contract(f"{path}: row {number}", row, mapped)
+        elif flaw != BLANK:
+            yield Problem(f"{path}: row {number}", REASONS[flaw], "mend it, or the map")
 
 
 _TEXTS = ("name", "email", "segment", "channel", "country", "plan", "seats", "billing")
@@ -207,9 +218,7 @@ def _events(path: Path, mapped: Accounts, connection: duckdb.DuckDBPyConnection)
     text = "::varchar as line from read_json_objects"
     form = {"lines": "newline_delimited", "array": "array"}.get(source.shape, "unstructured")
     try:
-        rows = connection.execute(
-            f"select json{text}({reading.literal(str(path))}, format='{form}')"
-        ).fetchall()
+        rows = connection.execute(f"select json{text}({sql_path(path)}, format='{form}')").fetchall()
     except duckdb.Error as error:
         yield Problem(str(path), f"cannot be read: {str(error).splitlines()[0][:200]}", "mend it")
         return

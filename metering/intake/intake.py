@@ -8,13 +8,16 @@ name the rows; where the place in a file does (`of = "row"`), the same files do.
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
+
+import duckdb
 
 from metering.delivery import event_order
 from metering.document import Problem, Problems, problem
 from metering.event import Event, UsageCorrected
-from metering.intake import quarantine, repetition
+from metering.intake import block, quarantine, repetition
 from metering.intake.customer import Customers, by_rule, from_files
 from metering.intake.mapping import Map
 from metering.intake.quarantine import BLANK, DUPLICATE, FAULTY, PARQUET, REASONS, SOUND, VALUE_LETTERS
@@ -81,11 +84,14 @@ def take(
             raise _nothing(stage, taken)
         facts = customers.facts if customers else by_rule(stage)
         _list_extents(stage)
-        events = _events(stage, joins_accounts=customers is not None)
-        corrections = _corrections(stage, events)
+        joins_accounts = customers is not None
+        corrections = _corrections(stage, joins_accounts=joins_accounts)
         log = Log.create(directory / "log")
-        _write(stage, log, [*facts, *corrections], events=events, spill=spill, progress=progress)
+        copy = partial(_copy, stage, spill, joins_accounts=joins_accounts)
+        _write(stage, log, [*facts, *corrections], copy=copy, progress=progress)
         quarantine.write(stage.connection, directory / "quarantine", has_ids=stage.has_ids)
+    except duckdb.OutOfMemoryException:
+        raise problem("--memory", f"{memory} are not enough for these files", "allow more") from None
     finally:
         stage.close()
     taken = taken._replace(log=log, facts=len(facts), corrections=len(corrections))
@@ -186,42 +192,13 @@ def _nothing(stage: Stage, taken: Intake) -> Problems:
     return Problems([head, *shown])
 
 
-def _known_at(stage: Stage) -> str:
-    return "known_at" if stage.mapped.recorded else "occurred_at"
-
-
-def _events(stage: Stage, *, joins_accounts: bool) -> list[str]:
-    """Return SQL for the usage of the sound rows, one query a lane: a log's columns but the position."""
-    mapped = stage.mapped
-    source = "source" if stage.has_source else literal(str(mapped.source))
-    row_name = "e.prefix || (s.rowid - e.first + e.row)::varchar"
-    key = "id" if stage.has_ids else row_name
-    joins = "" if stage.has_ids else "asof join extents e on s.rowid >= e.first"
-    subject = "s.subject"
-    if joins_accounts:
-        subject, joins = "k.subscription", f"{joins} join known k on k.name = s.subject"
-    parts = []
-    for n, lane in enumerate(stage.lanes):
-        meter = lane.meter if f"meter{n} varchar" not in stage.shape() else f"meter{n}"
-        dimensions = lane.dimensions if f"dimensions{n} varchar" not in stage.shape() else f"dimensions{n}"
-        suffix = f" || {literal(lane.suffix)}" if lane.suffix else ""
-        parts.append(
-            f"select {source} as source, {key}{suffix} as id, {subject} as subject, {meter} as meter, "
-            f"occurred_at, quantity{n} as quantity, {dimensions} as dimensions, "
-            f"{_known_at(stage)} as recorded_at from stage s {joins} "
-            f"where {SOUND} and quantity{n} is not null"
-        )
-    return parts
-
-
-def _corrections(stage: Stage, events: Sequence[str]) -> list[Event]:
+def _corrections(stage: Stage, *, joins_accounts: bool) -> list[Event]:
     """Return the negative quantities as corrections, which are facts."""
     if not stage.mapped.corrections:
         return []
-    found = []
-    for lane in events:
-        query = lane.replace("select ", "select correction, ", 1)
-        found += stage.connection.execute(f"select * from ({query}) where quantity < 0").fetchall()
+    negative = " or ".join(f"quantity{n} < 0" for n in range(len(stage.lanes)))
+    events = block.usage(stage, f"({negative})", joins_accounts=joins_accounts, with_reason=True)
+    found = stage.connection.execute(f"select * from ({events}) where quantity < 0").fetchall()
     return [
         Event(
             source, key, subject, at, UsageCorrected(meter, Decimal(quantity), reason, "", dimensions), known
@@ -232,23 +209,25 @@ def _corrections(stage: Stage, events: Sequence[str]) -> list[Event]:
 
 def _list_extents(stage: Stage) -> None:
     """Tell DuckDB which rows came from which file."""
-    run = stage.connection.execute
-    run(
-        "create or replace temp table extents "
-        "(first bigint, row bigint, prefix varchar, file varchar, sha256 varchar)"
-    )
-    for one in stage.extents:
+    columns = "number integer, first bigint, row bigint, prefix varchar, file varchar, sha256 varchar"
+    stage.connection.execute(f"create or replace temp table extents ({columns})")
+    for number, one in enumerate(stage.extents):
         source = one.source
-        run(
-            "insert into extents values (?, ?, ?, ?, ?)",
-            [one.first, source.first_row, f"{source.sha256[:16]}-", source.path.name, source.sha256],
-        )
+        told = [
+            number,
+            one.first,
+            source.first_row,
+            f"{source.sha256[:16]}-",
+            source.path.name,
+            source.sha256,
+        ]
+        stage.connection.execute("insert into extents values (?, ?, ?, ?, ?, ?)", told)
 
 
 def _write(
-    stage: Stage, log: Log, facts: Sequence[Event], *, events: Sequence[str], spill: Path, progress: Progress
+    stage: Stage, log: Log, facts: Sequence[Event], *, copy: Callable[..., Path], progress: Progress
 ) -> None:
-    """Write the log month by month; `events` is SQL for the usage."""
+    """Write the log month by month; `copy` writes the usage of one."""
     told: dict[str, list[Event]] = {}
     for fact in sorted(facts, key=event_order):
         known_at = max(fact.recorded_at or fact.occurred_at, fact.occurred_at)
@@ -258,25 +237,21 @@ def _write(
         progress(f"writing {period.label}")
         known = told.get(period.label, [])
         usage, duplicates = counts.get(period.label, (0, 0))
-        file = spill / f"{period.label}.parquet" if usage else None
-        if file:
-            first = log.next_position + len(known)
-            _copy(stage, events, period, first=first, file=file)
+        file = copy(period, first=log.next_position + len(known)) if usage else None
         log.adopt(period, known, file, duplicates=duplicates)
 
 
-def _copy(stage: Stage, events: Sequence[str], period: Period, *, first: int, file: Path) -> None:
-    """Sort a month's events and write them as a block keeps them."""
-    source = "source, " if stage.has_source else ""
-    least = "and quantity >= 0" if stage.mapped.corrections else ""
-    begins, ends = f"timestamp '{period.starts_at}'", f"timestamp '{period.ends_at}'"
+def _copy(stage: Stage, spill: Path, period: Period, *, first: int, joins_accounts: bool) -> Path:
+    """Sort a month's events and write them as a block keeps them; return the file."""
+    file = spill / f"{period.label}.parquet"
+    known_at = f"s.{block.known_at(stage)}"
+    inside = f"{known_at} >= timestamp '{period.starts_at}' and {known_at} < timestamp '{period.ends_at}'"
+    events = block.usage(stage, inside, joins_accounts=joins_accounts)
+    least = "where quantity >= 0" if stage.mapped.corrections else ""
     stage.connection.execute(f"""
-        copy (
-            select row_number() over () + {first} - 1 as position, * from (
-                select * from ({" union all ".join(events)})
-                where recorded_at >= {begins} and recorded_at < {ends} {least}
-                order by occurred_at, {source}id)
-        ) to {literal(str(file))} ({PARQUET})""")
+        copy (select row_number() over () + {first} - 1 as position, * from ({events}) {least})
+        to {literal(str(file))} ({PARQUET})""")
+    return file
 
 
 def _by_month(stage: Stage) -> dict[str, tuple[int, int]]:
@@ -287,7 +262,7 @@ def _by_month(stage: Stage) -> dict[str, tuple[int, int]]:
         for n in range(len(stage.lanes))
     )
     rows = stage.connection.execute(f"""
-        select date_trunc('month', {_known_at(stage)})::date as month, {events},
+        select date_trunc('month', {block.known_at(stage)})::date as month, {events},
             count(*) filter (reason = '{DUPLICATE}')
         from stage where {SOUND} or reason = '{DUPLICATE}' group by month""").fetchall()
     return {month_of(month).label: (usage, duplicates) for month, usage, duplicates in rows}
@@ -295,7 +270,7 @@ def _by_month(stage: Stage) -> dict[str, tuple[int, int]]:
 
 def _periods(stage: Stage, facts: Sequence[Event]) -> list[Period]:
     """Return the months of the log, from the first occurrence to the last thing that became known."""
-    query = f"select min(occurred_at), max({_known_at(stage)}) from stage where {SOUND}"
+    query = f"select min(occurred_at), max({block.known_at(stage)}) from stage where {SOUND}"
     first, last = stage.connection.execute(query).fetchall()[0]
     starts: list[datetime] = [first, *(fact.occurred_at for fact in facts)]
     ends: list[datetime] = [last, *(fact.recorded_at or fact.occurred_at for fact in facts)]

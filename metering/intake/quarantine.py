@@ -64,7 +64,7 @@ def write(connection: duckdb.DuckDBPyConnection, directory: Path, *, has_ids: bo
     key = "s.id" if has_ids else "null::varchar"
     rows = f"""
         select e.file, e.sha256, s.rowid - e.first + e.row as row, s.reason, s.value, {key} as id
-        from stage s asof join extents e on s.rowid >= e.first where {FAULTY} order by e.sha256, s.rowid"""
+        from stage s join extents e on e.number = s.file where {FAULTY} order by e.sha256, s.rowid"""
     connection.execute(f"copy ({rows}) to {literal(str(directory / 'rows.parquet'))} ({PARQUET})")
     safe = ", ".join(f"{_harmless(name)} as {name}" for name in ("file", "reason", "value", "id"))
     number = "row_number() over (partition by reason order by sha256, row)"

@@ -18,7 +18,7 @@ TEXT_BYTES_MAX = 1_000
 _PLAIN = f"[+-]?[0-9]{{1,16}}([.][0-9]{{1,{PLACES}}})?"
 _WHOLE = "[+-]?[0-9]{1,16}"
 _ANY = "[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,3})?"
-_OFFSET = "(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
+_OFFSET = "([A-Za-z)]|[+-][0-9]{2}(:?[0-9]{2})?)$"
 _EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
 
 
@@ -75,8 +75,6 @@ def instant(text: str, when: Instant) -> str:
     if when.form != "iso":
         return _patterned(text, when)
     plain, zoned = f"try_cast({text} as timestamp)", f"try_cast({text} as timestamptz)::timestamp"
-    if when.zone == "UTC":
-        return f"case when {_is_utc(text)} then {plain} else {zoned} end"
     naive = _local(plain, when.zone) if when.zone else "null"
     return f"case when {_is_utc(text)} then {plain} when {has_offset(text)} then {zoned} else {naive} end"
 
@@ -87,7 +85,7 @@ def _is_utc(text: str) -> str:
 
 
 def has_offset(text: str) -> str:
-    """Say whether a time of form `iso` names its offset from UTC."""
+    """Say whether a time of form `iso` names its offset from UTC, or a zone (`Europe/Berlin`) behind it."""
     return f"(ends_with({text}, 'Z') or (strlen({text}) > 10 and regexp_matches({text}, '{_OFFSET}')))"
 
 
@@ -128,5 +126,5 @@ def spread(texts: Sequence[str], accounts: int, prefix: str) -> str:
     """Name one of so many accounts by the hash of some columns; MD5, which every version computes alike."""
     together = joined([f"coalesce({text}, '')" for text in texts])
     digits = len(str(accounts))
-    number = f"(md5_number_lower({together}) % {accounts} + 1)::varchar"
+    number = f"(('0x' || right(md5({together}), 15))::bigint % {accounts} + 1)::varchar"
     return f"{literal(prefix)} || lpad({number}, {digits}, '0')"

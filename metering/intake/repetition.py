@@ -41,5 +41,5 @@ def settle(stage: Stage) -> None:
 def _content(stage: Stage) -> str:
     """Return SQL for what a row says, as text: all but its name, and when it became known."""
     told = [column.split()[0] for column in stage.shape()]
-    told = [name for name in told if name not in {"reason", "value", "source", "id", "known_at"}]
+    told = [name for name in told if name not in {"reason", "value", "file", "source", "id", "known_at"}]
     return "concat_ws(' ', " + ", ".join(f"coalesce({name}::varchar, '')" for name in told) + ")"

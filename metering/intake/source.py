@@ -188,7 +188,7 @@ def _parquet_columns(path: Path, head: bytes, mapped: Map | Accounts) -> tuple[s
         raise problem(str(path), "is no Parquet file", "say in the map which format it has")
     try:
         with duckdb.connect() as connection:
-            shape = f"describe select * from read_parquet({literal(str(path))})"
+            shape = f"describe select * from read_parquet({sql_path(path)})"
             rows = connection.execute(shape).fetchall()
     except duckdb.Error as error:
         raise problem(str(path), f"cannot be read: {str(error).splitlines()[0][:200]}", "mend it") from None
@@ -241,7 +241,12 @@ def _csv_scan(source: Source, mapped: Map | Accounts, columns: Sequence[str]) ->
 def _read_csv(source: Source, options: str) -> str:
     limits = f"max_line_size={LINE_BYTES_MAX}, store_rejects=true, rejects_limit=1000"
     packed = ", compression='gzip'" if _is_packed(source.path) else ""
-    return f"read_csv({literal(str(source.path))}, auto_detect=false, {options}, {limits}{packed})"
+    return f"read_csv({sql_path(source.path)}, auto_detect=false, {options}, {limits}{packed})"
+
+
+def sql_path(path: Path) -> str:
+    """Return a path as SQL that names this file alone; DuckDB takes `*`, `?` and `[` for a pattern."""
+    return literal(re.sub(r"([*?\[])", r"[\1]", str(path)))
 
 
 def _is_packed(path: Path) -> bool:
@@ -256,7 +261,7 @@ def _parquet_scan(source: Source, columns: Sequence[str]) -> str:
         place = ".".join('"' + key.replace('"', '""') + '"' for key in keys)
         there = keys[0] in source.columns
         values.append(f"{place}::varchar as v{number}" if there else f"null::varchar as v{number}")
-    file = literal(str(source.path))
+    file = sql_path(source.path)
     return f"select {', '.join([*values, 'null::varchar as flaw'])} from read_parquet({file})"
 
 
@@ -286,7 +291,7 @@ def _json_lines(source: Source) -> str:
     form = "array" if source.shape == "array" else "unstructured"
     packed = ", compression='gzip'" if _is_packed(source.path) else ""
     options = f"format='{form}', maximum_object_size={LINE_BYTES_MAX}{packed}"
-    return f"select json::varchar as line from read_json_objects({literal(str(source.path))}, {options})"
+    return f"select json::varchar as line from read_json_objects({sql_path(source.path)}, {options})"
 
 
 def _digits(number: int, column: str) -> str:

@@ -4,6 +4,7 @@ A row is a row of the table `stage`, in the order of the files, so that its `row
 file it was. `reason` says why it cannot be used (NULL where it can), and `value` shows what is wrong.
 """
 
+import re
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -20,6 +21,9 @@ from metering.intake.source import Source, broken, rejected, scan
 
 MEMORY = "1GB"
 """What DuckDB may take; the rest waits in a directory beside the log."""
+
+
+_SIZE = re.compile(r"[1-9][0-9]{0,6}(MB|GB|TB)")
 
 
 class Extent(NamedTuple):
@@ -45,7 +49,12 @@ class Stage:
 
     @classmethod
     def begin(cls, directory: Path, mapped: Map, memory: str = MEMORY) -> Self:
-        """Make an empty stage, which puts into `directory` what memory does not hold."""
+        """Make an empty stage, which puts into `directory` what memory does not hold.
+
+        Raises Problems where `memory` is no size.
+        """
+        if not _SIZE.fullmatch(memory):
+            raise problem("--memory", f"{memory!r} is no size", "write it like 1GB or 800MB")
         directory.mkdir()
         connection = duckdb.connect(":memory:")
         connection.execute("set TimeZone = 'UTC'")
@@ -77,7 +86,7 @@ class Stage:
 
     def shape(self) -> list[str]:
         """Return the columns of the table."""
-        texts = ["reason varchar", "value varchar"]
+        texts = ["reason varchar", "value varchar", "file integer"]
         texts += ["source varchar"] * self.has_source + ["id varchar"] * self.has_ids
         texts += ["subject varchar"] + ["account varchar"] * self.has_owner
         texts.append("occurred_at timestamp")
@@ -113,7 +122,7 @@ class Stage:
         judged = f"select *, {self._reason()} as reason from ({read})"
         names = [column.split()[0] for column in self.shape()]
         kept = {"reason": "reason", "value": f"left({self._value()}, {VALUE_LETTERS})"}
-        kept |= {"known_at": "greatest(known_at, occurred_at)"}
+        kept |= {"known_at": "greatest(known_at, occurred_at)", "file": str(len(self.extents))}
         return f"select {', '.join(f'{kept.get(name, name)} as {name}' for name in names)} from ({judged})"
 
     def _count(self) -> int:

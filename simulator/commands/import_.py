@@ -3,8 +3,9 @@
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -19,24 +20,17 @@ FELT_S = 5
 
 
 def import_files(
-    files: Sequence[Path], map_name: str, *, out: Path, accounts: Sequence[Path], strict: bool, as_json: bool
+    files: Sequence[Path], map_name: str, *, out: Path, options: Mapping[str, Any], as_json: bool
 ) -> int:
     """Import files by a map, publish the log as `out`, and say what became of every row.
 
-    Ends with 1, and publishes nothing, where `strict` and a row is repeated or cannot be used.
+    `options` are those of `import_log`. Ends with 1, and publishes nothing, where it is to be strict and a row is repeated or cannot be used.
     """
     aside = tables.terminal(sys.stderr)
     began = time.monotonic()
     try:
         with aside.status(f"importing {_files(len(files))}") as status:
-            done = import_log(
-                files,
-                map_name,
-                out,
-                accounts=accounts,
-                strict=strict,
-                progress=status.update,
-            )
+            done = import_log(files, map_name, out, progress=status.update, **options)
     except Refused as refused:
         for problem in refused.problems:
             failure.say(str(problem))

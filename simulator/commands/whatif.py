@@ -11,7 +11,7 @@ from rich.console import Console
 
 from billing.transition import POLICIES, Policy
 from metering.document import Problem, Problems, did_you_mean
-from simulator import tables
+from simulator import failure, tables
 from simulator.commands.run import parsed
 from simulator.scenario import Loaded
 from simulator.values import duration_text, to_json
@@ -49,7 +49,11 @@ def whatif(
     loaded, _ = read(question)
     cases = _cases(question, loaded, tried, asked.seeds)
     began = time.monotonic()
-    outcomes = _attempted(cases, asked.jobs or cores())
+    try:
+        outcomes = _attempted(cases, asked.jobs or cores())
+    except KeyboardInterrupt:
+        failure.say("stopped before every seed was tried; nothing was kept", failure.YELLOW)
+        return failure.INTERRUPTED
     seconds = time.monotonic() - began
     found = answer(outcomes, tried)
     data = {"scenario": loaded.scenario.name, "prices": str(prices), **told(found)}

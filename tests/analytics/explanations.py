@@ -35,7 +35,8 @@ def amounts(known: Evidence) -> dict[str, object]:
     """Return what the ledger says that each of its things comes to."""
     rows = known.rows(
         "select invoice || '/' || line_no, amount from invoice_lines "
-        "union all select payout, amount from payouts union all select entry, sum(amount) filter (amount > 0) from postings join entries using (entry) "
+        "union all select payout, amount from payouts "
+        "union all select entry, sum(amount) filter (amount > 0) from postings join entries using (entry) "
         "where kind not in ('invoice', 'payout') group by entry"
     )
     return dict(rows)

@@ -5,18 +5,24 @@ a partner 10 % of its bills, and has 10 seats with 10 % off.
 """
 
 import random
+import tomllib
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
-from analytics.comparison import CAUSES, Comparison
+from analytics.comparison import CAUSES, Comparison, compare
 from analytics.comparison.ladder import MAXIMUM, MINIMUM, PRICE, TIER, plain, rungs, scaled
+from billing.close import close
 from billing.price import Rate
+from billing.price_book import loads
 from billing.pricing import amount
 from tests.analytics.test_comparison import BOOK, FACTS, compared
-from tests.random_book import rate
+from tests.ledgers import engine, posted, record
+from tests.random_book import dump, rate
+from tests.random_company import company
 
 TIERS = "model = 'graduated'\ntiers = [{ up_to = 1000, unit_price = 0.02 }, { unit_price = 0.01 }]"
 TIERED = BOOK.replace("unit_price = 0.01", TIERS)
@@ -260,6 +266,51 @@ tiers = [{ up_to = 1000, unit_price = 0.02 }, { unit_price = 0.01 }]
     assert not told(compared(tmp_path / "same", steps, one, facts))
     found = compared(tmp_path / "wide", steps, one.replace("1000", "2000"), facts)
     assert told(found) == {"tier": "10"}
+
+
+def dearer(price: dict[str, Any]) -> None:
+    """Raise every number of a price by a quarter."""
+    for part in (price, *price.get("tiers", ())):
+        for name in sorted({"unit_price", "flat_fee"} & part.keys()):
+            part[name] = (Decimal(part[name]) * Decimal("1.25")).quantize(Decimal("0.000001"))
+
+
+def changed(draw: random.Random, book: dict[str, Any]) -> dict[str, Any]:
+    """Change about half of the prices of a book: a number, what is included, the whole rate, or a bound."""
+    prices = [price for plan in book["plans"].values() for price in plan.get("prices", {}).values()]
+    for price in prices:
+        how = draw.choice(["nothing", "nothing", "price", "allowance", "rate", "minimum", "maximum"])
+        if "share_of" in price or how == "nothing":
+            continue
+        if how == "price":
+            dearer(price)
+        elif how == "allowance" and "meter" in price:
+            price["allowance"] = draw.choice([0, 5, 50, 500])
+        elif how == "rate":
+            for name in ("model", "unit_price", "flat_fee", "package_size", "packages", "tiers"):
+                price.pop(name, None)
+            price |= {name: value for name, value in rate(draw).items() if name not in ("minimum", "maximum")}
+        elif how == "minimum":
+            price["minimum"] = Decimal(10)
+            price["maximum"] = max(Decimal(price.get("maximum", 10**9)), Decimal(10))
+        elif how == "maximum":
+            price["maximum"] = max(Decimal(20), Decimal(price.get("minimum", 0)))
+    return book
+
+
+@pytest.mark.parametrize("seed", [0, 3, 9, 17])
+def test_every_change_of_a_random_book_is_explained(seed: int, tmp_path: Path) -> None:
+    """Whatever prices change, every line is priced again to the digit, and the causes add up."""
+    text, events, months = company(seed)
+    after = dump(changed(random.Random(seed), tomllib.loads(text, parse_float=Decimal)))
+    log = record(tmp_path, events, len(months), first=months[0].starts_on)
+    books = loads(text), loads(after)
+    ledgers = [posted(close(log, book=book, connection=engine())) for book in books]
+    found = compare(*ledgers, books=books)
+
+    assert found.kept == found.causes["change"].sum() == found.causes_by("plan", "account")["change"].sum()
+    not_of_prices = {"unexplained", "usage", "proration", "convention", "meter", "limit", "entitlement"}
+    assert not not_of_prices & set(found.causes["cause"])
 
 
 def rates(seed: int) -> tuple[Rate, Rate]:

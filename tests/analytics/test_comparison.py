@@ -12,12 +12,13 @@ import analytics
 from analytics.comparison import MEASURES, SPLITS, Comparison, compare, compare_each
 from analytics.comparison.sums import sums
 from analytics.metrics import monthly, monthly_by
+from billing import replay
 from billing.price_book import loads
 from billing.schema import ddl
 from metering.document import Problems
 from tests.analytics.company import READ
 from tests.analytics.test_laws import company
-from tests.ledgers import closed, posted
+from tests.ledgers import closed, posted, record
 
 BOOK = """
 name = "prices"
@@ -195,6 +196,15 @@ def test_several_ledgers_are_compared_with_one(tmp_path: Path) -> None:
     found = compare_each(first, others, books=[loads(text) for text in texts])
 
     assert [Decimal(400), Decimal(-200)] == [one.customers["change"].sum() for one in found]
+
+
+def test_replays_in_memory_are_compared_with_their_own_books(tmp_path: Path) -> None:
+    """`replay` and `compare` go together: a log under two books, and why they differ."""
+    log = record(tmp_path, FACTS, 2)
+    found = compare(*replay(log, [loads(BOOK), loads(DEARER)]))
+
+    assert "price" == found.causes["cause"][0]
+    assert Decimal(400) == found.customers["change"].sum()
 
 
 def test_without_price_books_nothing_is_said_of_prices(tmp_path: Path) -> None:

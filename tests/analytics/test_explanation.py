@@ -5,15 +5,19 @@ below are worked out by hand.
 """
 
 import re
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from analytics.explanation import Evidence, Node, explain
+from analytics.explanation import Evidence, Node, evidence_of, explain
+from billing.rebilling import replay
+from billing.transition import Transition
 from metering.document import Problems
 from tests import stories
 from tests.analytics.explanations import evidence, shown, unexplained
+from tests.ledgers import book, record
 
 TEAM = """
     name = "Team"
@@ -228,6 +232,22 @@ def test_a_late_event_is_the_difference_of_two_bills(tmp_path: Path) -> None:
         "  - 300 1,700 before, 2,000 now",
         "  - 300 call late: 2026-01-29 12:00:00, known on 2026-02-03 12:00:00",
     ]]  # fmt: skip
+
+
+def test_a_replay_is_explained_by_the_book_that_billed_each_line(tmp_path: Path) -> None:
+    """A seat costs $30 before February and $36 from then on; Bolt's year, paid in February, $300 and $360."""
+    log = record(tmp_path, TOLD, 3)
+    text = TEAM.replace("unit_price = 30,", "unit_price = 36,").replace(
+        "unit_price = 300", "unit_price = 360"
+    )
+    change = Transition(book(TEAM), "now", date(2026, 2, 1))
+    known = evidence_of(replay(log, book(text), transition=change), log=log)
+
+    assert unexplained(known) == []
+    assert [explain(known, name).parts[0].text for name in ("INV-2026-01-acme/3", "INV-2026-03-acme/1")] == [
+        "3 seats at $30.00",
+        "5 seats at $36.00",
+    ]
 
 
 def test_a_bill_during_the_month_is_what_usage_comes_to_less_what_was_billed(tmp_path: Path) -> None:

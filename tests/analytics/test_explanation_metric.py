@@ -76,8 +76,7 @@ def test_mrr_is_a_bridge_from_the_month_before(two: Evidence) -> None:
 def test_nrr_shows_the_cohort_then_and_now(two: Evidence) -> None:
     """In February 2025 a, b and c paid 40 + 30 + 10; a year later a pays 70, b 30, c nothing: 100 / 80."""
     assert list(shown(explain(two, "nrr 2026-02"))) == [
-        "1.25 ratio nrr of 2026-02: what customers of 12 months ago pay now, of what they paid then "
-        "= 100 / 80",
+        f"1.25 ratio nrr of 2026-02: {METRICS['nrr'].description} = 100 / 80",
         "  - 100 USD what they pay now",
         "    = 70 USD a",
         "    = 30 USD b",
@@ -120,13 +119,21 @@ def test_a_wrong_split_names_the_right_ones(two: Evidence, by: str, told: str) -
     assert told in str(found.value)
 
 
+def test_revenue_leads_to_the_events(random: Evidence) -> None:
+    """Metric, entry, line, step, usage, event: with enough depth nothing is in between."""
+    month = max(random.periods()).starts_on
+    node = explain(random, f"revenue {month:%Y-%m}", depth=9)
+
+    assert any(one.source.startswith("event ") and one.unit != "USD" for one in node.walk())
+
+
 @pytest.mark.parametrize("name", [name for name, metric in METRICS.items() if "whole" in metric.splits])
 def test_every_metric_is_explained(two: Evidence, random: Evidence, name: str) -> None:
     """What is explained is what `monthly` says, in the first month, in the middle and at the end."""
     for known in (two, random):
         rows = monthly(known.connection).select("month", name).rows()
-        for month, value in (rows[0], rows[6], rows[-1]):
-            node = explain(known, f"{name} {month:%Y-%m}")
+        for (month, value), depth in ((rows[0], None), (rows[6], None), (rows[-1], 9)):
+            node = explain(known, f"{name} {month:%Y-%m}", depth=depth)
             assert node.amount == (None if value is None else Decimal(value))
             assert node.children or not value
 

@@ -41,6 +41,10 @@ SMALL_ACCOUNTS = 200
 """A fifth of it: 2 million."""
 
 
+COMPARED = "compared"
+"""Where the run of 36 months and its replay at other prices are."""
+
+
 def bare_simpy() -> float:
     """Let 10,000 SimPy processes wake up every day of a month."""
     environment = simpy.Environment()
@@ -212,6 +216,12 @@ def default_run() -> float:
         return _timed(lambda: subprocess.run(command, check=True, capture_output=True))
 
 
+def compare_runs(directory: Path) -> float:
+    """Compare two ledgers of 36 months with all that a terminal shows, in a process of its own."""
+    command = [sys.executable, "-m", "simulator", "compare", "runs/dbgpt", "runs/dearer"]
+    return _timed(lambda: subprocess.run(command, check=True, capture_output=True, cwd=directory))
+
+
 def show_help() -> float:
     """Ask for help, in a process of its own."""
     command = [sys.executable, "-m", "simulator", "--help"]
@@ -219,9 +229,15 @@ def show_help() -> float:
 
 
 def prepare(directory: Path) -> None:
-    """Write the logs that the measures of metering and rating read."""
+    """Write the logs that the measures of metering and rating read, and the ledgers that are compared."""
     for name, accounts in (("large", ACCOUNTS), ("small", SMALL_ACCOUNTS)):
         record(directory / name, accounts=accounts, events=EVENTS)
+    prices = Path("fixtures/reforms/seats-plus-5.toml").resolve()
+    compared = directory / COMPARED
+    compared.mkdir()
+    for words in (["run", "dbgpt"], ["replay", "dbgpt", "--prices", str(prices), "--out", "runs/dearer"]):
+        command = [sys.executable, "-m", "simulator", *words]
+        subprocess.run(command, check=True, capture_output=True, cwd=compared)
 
 
 def _timed(run: Callable[[], object]) -> float:
@@ -241,5 +257,6 @@ MEASURES: dict[str, Callable[..., float]] = {
     "rerate": rerate,
     "sqlite": sqlite,
     "default_run": default_run,
+    "compare_runs": compare_runs,
     "show_help": show_help,
 }

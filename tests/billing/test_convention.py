@@ -10,8 +10,9 @@ import pytest
 
 from billing.convention import PRESETS, Conventions, Preset
 from billing.money import EXACT, allocate, round_money
+from billing.quote import quote
 from metering.document import Problems
-from tests.ledgers import billed, closed, expected, lines, metered
+from tests.ledgers import FIRST, billed, book, closed, expected, lines, metered
 
 FEES = """
     conventions = {{ {conventions} }}
@@ -348,3 +349,38 @@ def test_every_preset_is_a_biller_of_its_own() -> None:
     assert (
         "above_zero" == Conventions.model_validate({"preset": "lago", "first_flat": "above_zero"}).first_flat
     )
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_quote_is_the_bill_under_every_preset(preset: str, tmp_path: Path) -> None:
+    """What a shell says of a case is what a log is billed, line by line: fees, usage and coupons."""
+    text = f"""
+        conventions = {{ preset = "{preset}" }}
+        meters.calls = {{}}
+        meters.hours = {{}}
+        discounts.ten-off = {{ amount = 10, on = ["recurring", "usage"] }}
+        discounts.third = {{ share = 0.333 }}
+        [plans.pro]
+        name = "Pro"
+        stream = "s"
+        prices.seat = {{ per = "seat", unit_price = 19.99 }}
+        prices.calls = {{ meter = "calls", unit_price = 0.0123, allowance = 50, minimum = 3, off = 0.1 }}
+        prices.hours = {{ meter = "hours", model = "volume", tiers = [{{ flat_fee = 5 }}] }}
+    """
+    told = """
+        2026-01-01T00:00:00  a  subscription.started  s pro 3 discount=third,ten-off
+        2026-01-09           s  usage.recorded        calls 77
+    """
+    request = {
+        "plan": "pro", "seats": 3, "usage": {"calls": 77}, "discount": "third,ten-off", "period": "2026-01",
+    }  # fmt: skip
+    names = ("price", "kind", "quantity", "amount")
+    answer = quote(book(text), request, month=FIRST)
+    quoted = [tuple(line[name] for name in names) for line in answer["lines"]]
+    bill = [
+        (price, kind, f"{quantity.normalize():f}", f"{amount.normalize():f}")
+        for price, kind, quantity, amount in metered(tmp_path, text, told, 1).lines.select(names).iter_rows()
+    ]
+
+    assert bill == quoted
+    assert {"seat", "calls"} <= {price for price, *_ in bill}

@@ -118,9 +118,9 @@ def test_a_late_cancellation_gives_back_what_was_billed_since(tmp_path: Path) ->
         INV-2026-03-acme  adjustment  seats  -3  -90.00  2026-02-01  2026-03-01
     """)
     assert rows(tables["mrr_balances"], "month amount") == [("2026-01", "90.00"), ("2026-02", "90.00")]
-    assert rows(tables["mrr_movements"], "month kind amount") == [
-        ("2026-01", "new", "90.00"),
-        ("2026-03", "churn", "-90.00"),
+    assert rows(tables["mrr_movements"], "month kind cause amount") == [
+        ("2026-01", "new", "subscription", "90.00"),
+        ("2026-03", "churn", "voluntary", "-90.00"),
     ]
     assert [] == unbridged(tables)
 

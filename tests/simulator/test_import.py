@@ -234,8 +234,8 @@ def test_the_real_trace_is_billed_to_the_cent(tmp_path: Path, price: str, cost: 
         rows = list(csv.DictReader(file))
     used: Counter[str] = Counter()
     for row in rows:
-        last = hashlib.md5(row["TIMESTAMP"].encode(), usedforsecurity=False).digest()[8:]
-        used[f"tenant-{int.from_bytes(last, 'little') % 20 + 1:02}"] += int(row["ContextTokens"])
+        digits = hashlib.md5(row["TIMESTAMP"].encode(), usedforsecurity=False).hexdigest()[-15:]
+        used[f"tenant-{int(digits, 16) % 20 + 1:02}"] += int(row["ContextTokens"])
     owed = {name: cost(tokens).quantize(Decimal("0.01"), ROUND_HALF_UP) for name, tokens in used.items()}
 
     book = tmp_path / "prices.toml"

@@ -61,6 +61,10 @@ TAMPERED = {
         "update subscription_phases set ends_on = starts_on where phase_no = 1",
         "update subscription_phases set phase_no = phase_no + 1",
     ],
+    "adjusted": [
+        """insert into adjustments select invoice, line_no, month, kind, 0, quantity, 0, amount + 1
+        from invoice_lines limit 1""",
+    ],
     "once": [
         "insert into invoice_lines select * replace (line_no + 50 as line_no) from invoice_lines limit 1"
     ],

@@ -139,6 +139,8 @@ WRONG = [
     ("acme,k,N,pro,-1,2026-01-01,", "row 2: seats are '-1'"),
     ("acme,k,N,pro,1,soon,", "row 2: starts is 'soon', which is no time"),
     ("acme,k,N,pro,1,2026-01-01,later", "row 2: ends is 'later', which is no time"),
+    ("acme,k,N", "line 2: expected number of columns: 7 found: 3"),
+    ('acme,"k,N,pro,1,2026-01-01,', "line 2: a quote is not closed"),
     ("acme,k,N,pro,1,2026-01-01,\nbolt,k,N,pro,1,2026-01-01,", "'k' is told twice, in two ways"),
     ("acme,k,N,pro,1,2026-01-01,\nacme,l,N,pro,1,2026-01-01,", "account 'acme': has 2 subscriptions"),
 ]

@@ -201,3 +201,16 @@ def test_what_is_no_exact_number_of_json_is_set_aside(tmp_path: Path, number: st
     (found,) = set_aside(imported(tmp_path, {"a.json": content}, JSON))
 
     assert found[1:3] in {(2, "bad_quantity"), (2, "no_quantity")}
+
+
+def test_a_file_is_one_file_whatever_it_is_called(tmp_path: Path) -> None:
+    """Letters that mean many files elsewhere, and quotes, mean themselves."""
+    (tmp_path / "a1.csv").write_text(CSV + ROW.replace("1,", "2,", 1), "utf-8")
+    taken = imported(tmp_path, {"a[1]*'?.csv": CSV + ROW})
+
+    assert [("1",)] == rows(taken, "id")
+
+
+def test_too_little_memory_is_a_mistake(tmp_path: Path) -> None:
+    """It is said what to do."""
+    assert "--memory: 'lots' is no size" in problems(tmp_path, {"a.csv": CSV + ROW}, memory="lots")
