@@ -4,6 +4,7 @@ Payouts, committed MRR, payments and the journal of all months, in one pass over
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -65,7 +66,7 @@ def close(
     if log.has_late:
         found = restate(log, periods, billing=from_the_first(book, connection), connection=connection)
     tables = _settle(done, log, Sole(book), found, correction.idle(connection, log))
-    open_usage = not_due(log, book, carried, connection)
+    open_usage = _not_due(log, book, carried, found, connection)
     return tables | {"unrated_usage": pl.concat([tables["unrated_usage"], open_usage])}
 
 
@@ -88,8 +89,25 @@ def _change(
     pair = paired(everything, combined(book, transition), transition, periods[0].starts_on)
     done = [how(periods, log=log, measured=measured)]
     tables = _settle(done, log, pair.handed, found, correction.idle(connection, log))
-    unrated = pl.concat([tables["unrated_usage"], not_due(log, book, done[-1].carried, connection)])
+    open_usage = _not_due(log, book, done[-1].carried, found, connection)
+    unrated = pl.concat([tables["unrated_usage"], open_usage])
     return tables | {"grants": in_plain_names(tables["grants"]), "unrated_usage": unrated}
+
+
+def _not_due(
+    log: Log,
+    book: PriceBook,
+    carried: Carried,
+    restated: Restated | None,
+    connection: duckdb.DuckDBPyConnection,
+) -> pl.DataFrame:
+    """Return the usage of periods that are not over at the log's end, with all that is known by then."""
+    if restated is None:
+        return not_due(log, book, carried, connection)
+    subscriptions = amendment.merged(carried.subscriptions, restated, log)
+    return not_due(
+        known(log, log.periods[-1]), book, replace(carried, subscriptions=subscriptions), connection
+    )
 
 
 def _settle(

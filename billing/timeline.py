@@ -125,9 +125,9 @@ class Quoted(NamedTuple):
 class Timing(Record):
     """When a quoted subscription lives, what changes, and which time is quoted.
 
-    `period` is a month (`2026-03`) or an interval (`2026-03-15/2026-04-15`), which then is the billing period
-    whatever the book's are. Without it, as many `months` from the start: calendar months, or periods from the
-    anchor.
+    `period` is a month (`2026-03`: what is billed in it) or an interval (`2026-03-15/2026-04-15`), which then
+    is the billing period whatever the book's are. Without it, as many `months` from the start: calendar
+    months, or periods from the anchor.
     """
 
     period: str = ""

@@ -161,7 +161,8 @@ def _usage(evidence: Evidence) -> Finding:
     meters = evidence.book.meters if evidence.book else {}
     used = set(accepted["meter"])
     of_facts = [key for key, meter in meters.items() if meter.event != USAGE and key not in used]
-    measured = _sql(evidence, _MEASURED).filter(~pl.col("meter").is_in(of_facts))
+    # A level that lasts is measured in months without an event, too.
+    measured = _sql(evidence, _MEASURED).filter(~pl.col("meter").is_in(of_facts), pl.col("events") != 0)
     if evidence.book and evidence.book.conventions.periods == "anniversary":
         # Periods of a subscription's own are not those of the log: all months are held against all months.
         accepted, measured = (_all_months(frame) for frame in (accepted, measured))

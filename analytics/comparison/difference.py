@@ -13,7 +13,7 @@ from analytics.comparison.matching import renamed
 from analytics.comparison.reading import Reading, Source, common_months, one_currency, read, within
 from analytics.comparison.shares import Shared, shares
 from analytics.comparison.sums import DIMENSIONS, MEASURES, Where, among, sums
-from analytics.comparison.text import html
+from analytics.comparison.text import CUSTOMERS, html
 from billing.money import EXACT, minor_units
 from billing.price_book import PriceBook
 from billing.schema import POSTED
@@ -100,7 +100,8 @@ class Comparison:
     def shares(self) -> pl.DataFrame:
         """The exact change of every line by cause, over all months: account, ..., kind, cause, change."""
         keys = [*_KEYS, "stream", "segment", "cohort", "cause"]
-        return self._caused.group_by(keys).agg(pl.col("share").sum().alias("change")).sort(keys)
+        rows = self._caused.group_by(keys).agg(pl.col("share").sum().alias("change"))
+        return rows.filter(pl.col("change") != 0).sort(keys)
 
     @cached_property
     def lines(self) -> pl.DataFrame:
@@ -226,7 +227,14 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         """Show a comparison in a notebook."""
-        return html(self)
+        span = f"{self.months[0]} to {self.months[-1]}" if self.months else "no months"
+        return html(
+            f"{self.before.name or 'before'} → {self.after.name or 'after'}, {span},",
+            currency=self.currency,
+            totals=self.totals,
+            causes=self.causes,
+            customers=self.largest(CUSTOMERS),
+        )
 
     @cached_property
     def _caused(self) -> pl.DataFrame:

@@ -164,7 +164,8 @@ def _allowance(terms: Terms) -> pl.Expr:
 
 def _climb(old: Terms, new: Terms) -> Iterator[tuple[str, pl.Expr]]:
     """Yield what the new quantity costs after each change of the terms, with the cause that it is."""
-    yield (cause.ALLOWANCE if _included(old) != _included(new) else cause.USAGE), _cost(old, "then")
+    parted = cause.USAGE if old.conventions == new.conventions else cause.CONVENTION
+    yield (cause.ALLOWANCE if _included(old) != _included(new) else parted), _cost(old, "then")
     seen = old
     if old.price.window != new.price.window:
         seen = new
@@ -182,7 +183,11 @@ def _facts_cause(old: Terms, new: Terms) -> pl.Expr:
         by_rule = pl.col("same_usage")
         if covered == cause.ENTITLEMENT and old.book.entitlements == new.book.entitlements:
             by_rule &= pl.col("same_facts")
-        return pl.when(by_rule).then(pl.lit(covered)).otherwise(pl.lit(cause.USAGE))
+        other = pl.when(by_rule).then(pl.lit(covered)).otherwise(pl.lit(cause.USAGE))
+        if old.conventions == new.conventions:
+            return other
+        # Other periods measure the same events otherwise, and bill them in other months.
+        return pl.when("same_facts").then(pl.lit(cause.CONVENTION)).otherwise(other)
     if old.conventions != new.conventions or old.price.cadence != new.price.cadence:
         name = cause.CONVENTION
     else:  # what does not depend on seats any more is not credited and charged when they change

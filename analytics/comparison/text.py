@@ -3,12 +3,10 @@
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from html import escape
-from typing import TYPE_CHECKING
+
+import polars as pl
 
 from billing.money import minor_units
-
-if TYPE_CHECKING:
-    from analytics.comparison.difference import Comparison
 
 CUSTOMERS = 5
 """How many customers a notebook shows."""
@@ -19,28 +17,28 @@ RATIOS = ("nrr", "gross_margin")
 _GOOD, _BAD = "#1a7f37", "#cf222e"
 
 
-def html(found: "Comparison") -> str:
+def html(
+    title: str, *, currency: str, totals: pl.DataFrame, causes: pl.DataFrame, customers: pl.DataFrame
+) -> str:
     """Return tables of the measures, the causes and the customers with the largest changes, all escaped."""
-    places = minor_units(found.currency)
-    title = f"{found.before.name or 'before'} → {found.after.name or 'after'}"
+    places = minor_units(currency)
     measures = [
         [name.replace("_", " "), _figure(name, before, places), _figure(name, after, places),
          _changed(name, change, places), _percent(relative)]
-        for name, before, after, change, relative in found.totals.iter_rows()
+        for name, before, after, change, relative in totals.iter_rows()
     ]  # fmt: skip
-    causes = [[name, _signed(change, places)] for name, change in found.causes.iter_rows()]
-    customers = [
+    why = [[name, _signed(change, places)] for name, change in causes.iter_rows()]
+    who = [
         [escape(str(row["account"])), escape(str(row["segment"])), _signed(row["change"], places),
          _percent(row["relative"])]
-        for row in found.largest(CUSTOMERS).iter_rows(named=True)
+        for row in customers.head(CUSTOMERS).iter_rows(named=True)
     ]  # fmt: skip
     parts = [
         _table(["", "before", "after", "change", ""], measures),
-        _table(["why", "change"], causes) if causes else "<p>Nothing changed.</p>",
-        _table(["customer", "segment", "change", ""], customers) if customers else "",
+        _table(["why", "change"], why) if why else "<p>Nothing changed.</p>",
+        _table(["customer", "segment", "change", ""], who) if who else "",
     ]
-    span = f"{found.months[0]} to {found.months[-1]}" if found.months else "no months"
-    head = f"<p><b>{escape(title)}</b>, {span}, {escape(found.currency)}</p>"
+    head = f"<p><b>{escape(title)}</b> {escape(currency)}</p>"
     return f'<div class="saasim-comparison">{head}{"".join(parts)}</div>'
 
 

@@ -5,7 +5,7 @@ The same rows give the same log, byte for byte, in whatever order, files or piec
 name the rows; where the place in a file does (`of = "row"`), the same files do.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -87,7 +87,8 @@ def take(
         joins_accounts = customers is not None
         corrections = _corrections(stage, joins_accounts=joins_accounts)
         log = Log.create(directory / "log")
-        copy = partial(_copy, stage, spill, joins_accounts=joins_accounts)
+        types = block.number_texts(stage, joins_accounts=joins_accounts)
+        copy = partial(_copy, stage, spill, joins_accounts=joins_accounts, types=types)
         _write(stage, log, [*facts, *corrections], copy=copy, progress=progress)
         quarantine.write(stage.connection, directory / "quarantine", has_ids=stage.has_ids)
     except duckdb.OutOfMemoryException:
@@ -241,12 +242,14 @@ def _write(
         log.adopt(period, known, file, duplicates=duplicates)
 
 
-def _copy(stage: Stage, spill: Path, period: Period, *, first: int, joins_accounts: bool) -> Path:
+def _copy(
+    stage: Stage, spill: Path, period: Period, *, first: int, joins_accounts: bool, types: Mapping[str, str]
+) -> Path:
     """Sort a month's events and write them as a block keeps them; return the file."""
     file = spill / f"{period.label}.parquet"
     known_at = f"s.{block.known_at(stage)}"
     inside = f"{known_at} >= timestamp '{period.starts_at}' and {known_at} < timestamp '{period.ends_at}'"
-    events = block.usage(stage, inside, joins_accounts=joins_accounts)
+    events = block.usage(stage, inside, joins_accounts=joins_accounts, types=types)
     least = "where quantity >= 0" if stage.mapped.corrections else ""
     stage.connection.execute(f"""
         copy (select row_number() over () + {first} - 1 as position, * from ({events}) {least})

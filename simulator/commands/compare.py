@@ -76,10 +76,11 @@ def request(
 def compare_runs(names: Sequence[str], asked: Request) -> int:
     """Compare the first run with each of the others. Returns 1 where a guard does not hold."""
     first, *others = [find(name) for name in names]
-    pairs = [
-        Compared(f"{first} → {other}", found, guard.check_all(found, asked.guards), asked.by)
-        for other, found in zip(others, compare_each(first, others), strict=True)
-    ]
+    with tables.terminal(sys.stderr).status(f"comparing {first} with {', '.join(map(str, others))}"):
+        pairs = [
+            Compared(f"{first} → {other}", found, guard.check_all(found, asked.guards), asked.by)
+            for other, found in zip(others, compare_each(first, others), strict=True)
+        ]
     if asked.html is not None:
         asked.html.write_text(page(pairs, top=asked.top), encoding="utf-8")
     if asked.parquet is not None:
@@ -213,12 +214,10 @@ def _show_verdicts(screen: Console, verdicts: Sequence[Verdict], currency: str) 
         for justify in ("left", "right", "right", "right", "right"):
             table.add_column("", justify=justify)
         for one in verdict.offenders:
-            who = Text.assemble(
-                f"      {visible(one.account)}  ", (f"{visible(one.segment)} {one.month}", "dim")
-            )
+            who = Text.assemble(f"  {visible(one.account)}  ", (f"{visible(one.segment)} {one.month}", "dim"))
             table.add_row(who, *_numbers(one._asdict(), currency, cents=True))
             for line in one.lines:
-                what = f"        {line.plan} {line.price} ({line.kind}, {line.cause})"
+                what = f"    {line.plan} {line.price} ({line.kind}, {line.cause})"
                 row = line._asdict() | {"relative": None}
                 table.add_row(Text(visible(what), style="dim"), *_numbers(row, currency, cents=True)[:3], "")
         if verdict.offenders:
@@ -241,17 +240,16 @@ def _show_changes(
 
 
 def _numbers(row: Mapping[str, Any], currency: str, *, cents: bool = False) -> list[str | Text]:
-    """Write before, after, change and relative change of a row."""
+    """Write before, after, change (with its cents, if asked for) and relative change of a row."""
     change = _cents(row["change"], currency) if cents else _changed(row, currency)
-    return [*_ends(row, currency, cents=cents), change, _percent(row["relative"])]
+    return [*_ends(row, currency), change, _percent(row["relative"])]
 
 
-def _ends(row: Mapping[str, Any], currency: str, *, cents: bool = False) -> list[str]:
+def _ends(row: Mapping[str, Any], currency: str) -> list[str]:
     values = [row["before"], row["after"]]
     if row.get("measure") in RATIOS:
         return [percent_text(value) for value in values]
-    write = money_text if cents else whole_money_text
-    return ["–" if value is None else write(value, currency) for value in values]
+    return ["–" if value is None else whole_money_text(value, currency) for value in values]
 
 
 def _changed(row: Mapping[str, Any], currency: str) -> Text:

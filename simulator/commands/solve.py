@@ -17,7 +17,8 @@ from billing import price_book
 from billing.rebilling import opened, replay
 from metering.document import Problem, Problems, problem
 from metering.extension import Layers
-from simulator import manifest, tables
+from simulator import failure, manifest, tables
+from simulator.commands.run import stop_request
 from simulator.publication import find
 from simulator.solve import solution
 from simulator.solve.curve import ALLOWED, BEST, REFUSED, drawn
@@ -33,6 +34,10 @@ FREE_MAX = 2
 
 SHOWN = 15
 """How many of the trials a terminal lists."""
+
+
+class _Stopped(Exception):  # noqa: N818 - it is no error: somebody asked for it
+    """A search was stopped between two price books."""
 
 
 class Asked(NamedTuple):
@@ -63,7 +68,13 @@ def solve_prices(name: str, *, prices: Path | None, asked: Asked) -> int:
     with aside.status(f"reading {source}"):
         log = opened(source)
         before = _before(source)
-    with aside.status("searching") as status:
+    with stop_request() as stopping, aside.status("searching") as status:
+
+        def say(count: int) -> None:
+            if stopping():
+                raise _Stopped
+            status.update(f"searching: {count} price books tried")
+
         task = Task(
             log,
             before,
@@ -72,9 +83,13 @@ def solve_prices(name: str, *, prices: Path | None, asked: Asked) -> int:
             free=numbers,
             goal=goal,
             constraints=constraints,
-            say=lambda count: status.update(f"searching: {count} price books tried"),
+            say=say,
         )
-        found = solution.solve(task)
+        try:
+            found = solution.solve(task)
+        except _Stopped:
+            failure.say(f"stopped after {len(task.trials)} price books; nothing was found", failure.YELLOW)
+            return failure.INTERRUPTED
     seconds = time.monotonic() - began
     if asked.out is not None:
         solution.write(asked.out, base, task, found, name=book.name)
@@ -179,10 +194,11 @@ def _show(screen: Console, task: Task, found: Solution, *, out: Path | None) -> 
 
 
 def _step_text(task: Task, found: Solution) -> str:
-    if not solution.off_by(found):
+    if not solution.off_by(found) or found.state != "solved":
         return ""
-    ticks = ", ".join(decimal_text(one.tick) for one in task.free)
-    return f", as near as steps of {ticks} come" if found.state == "solved" else ""
+    if len(task.free) > 1:
+        return ", one of the nearest pairs"
+    return f", as near as steps of {decimal_text(task.free[0].tick)} come"
 
 
 def _why_not(task: Task, found: Solution) -> list[str]:

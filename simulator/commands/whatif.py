@@ -12,11 +12,12 @@ from rich.console import Console
 from billing.transition import POLICIES, Policy
 from metering.document import Problem, Problems, did_you_mean
 from simulator import failure, tables
-from simulator.commands.run import parsed
+from simulator.commands.run import parsed, stop_request
 from simulator.scenario import Loaded
 from simulator.values import duration_text, to_json
 from simulator.whatif import display, record
 from simulator.whatif.answer import answer, told
+from simulator.whatif.company import Interrupted
 from simulator.whatif.experiment import Case, Outcome, Question, attempt_all, cores, read
 from simulator.whatif.sweep import Sweep, sweeps
 
@@ -51,7 +52,7 @@ def whatif(
     began = time.monotonic()
     try:
         outcomes = _attempted(cases, asked.jobs or cores())
-    except KeyboardInterrupt:
+    except Interrupted:
         failure.say("stopped before every seed was tried; nothing was kept", failure.YELLOW)
         return failure.INTERRUPTED
     seconds = time.monotonic() - began
@@ -116,8 +117,8 @@ def _attempted(cases: Sequence[Case], jobs: int) -> list[Outcome]:
     """Try every case and say how far it is; return the outcomes in the order of the cases."""
     aside, began = tables.terminal(sys.stderr), time.monotonic()
     outcomes = list[Outcome]()
-    with aside.status(_progress(0, len(cases), 0)) as status:
-        for done in attempt_all(cases, jobs=jobs):
+    with stop_request() as stopping, aside.status(_progress(0, len(cases), 0)) as status:
+        for done in attempt_all(cases, jobs=jobs, stopping=stopping):
             outcomes.append(done)
             line = _progress(len(outcomes), len(cases), time.monotonic() - began)
             status.update(line)

@@ -117,13 +117,20 @@ class Search:
         roots = list(self._roots(()) if len(self._spans) == 1 else self._roots_of_two())
         allowed = [root for root in roots if root.is_allowed]
         if allowed:
-            return Found("solved", min(allowed, key=self._distance))
+            return Found("solved", min(self._closest(allowed), key=self._distance))
         if not roots:
             self._narrow_to_nearest()
         else:
             self._narrow_to_allowed()
         nearest = min(roots, key=lambda root: (root.gap, self._distance(root)), default=None)
         return Found("infeasible" if roots else "out of reach", self._nearest(), nearest)
+
+    def _closest(self, roots: list[Tried]) -> list[Tried]:
+        """Return the better half of the roots along two numbers: they meet the aim more or less closely."""
+        if len(self._spans) == 1:
+            return roots
+        errors = sorted(self._aim.error(root) for root in roots)
+        return [root for root in roots if self._aim.error(root) <= errors[(len(errors) - 1) // 2]]
 
     def _roots(self, rest: At, count: int = GRID) -> Iterator[Tried]:
         """Yield where the value is as wanted along the first number, the others being `rest`."""

@@ -10,7 +10,7 @@ import os
 import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
@@ -30,9 +30,12 @@ from metering.log import Log
 from simulator import scenario
 from simulator.prior import drawn
 from simulator.scenario import Loaded
-from simulator.whatif.company import lived
+from simulator.whatif.company import Interrupted, lived
 from simulator.whatif.vocabulary import in_words_of
 from simulator.world import World
+
+LISTEN_SECONDS = 0.2
+"""How often somebody who waits for processes looks whether it should stop."""
 
 
 class Question(NamedTuple):
@@ -121,14 +124,17 @@ def attempt(case: Case, stopping: Callable[[], bool] = lambda: False) -> Outcome
     return Outcome(case, found, even)
 
 
-def attempt_all(cases: Sequence[Case], *, jobs: int) -> Iterator[Outcome]:
+def attempt_all(
+    cases: Sequence[Case], *, jobs: int, stopping: Callable[[], bool] = lambda: False
+) -> Iterator[Outcome]:
     """Try every case, in `jobs` processes at a time, and yield the outcomes as they come.
 
-    Who leaves early, by Ctrl-C as well, waits until every process has stopped: at the end of a month.
+    Raises `company.Interrupted` where `stopping` says so, once every process has stopped: at the end of a
+    month.
     """
     if jobs == 1 or len(cases) == 1:
         for case in cases:
-            yield attempt(case)
+            yield attempt(case, stopping)
         return
     context = multiprocessing.get_context("spawn")  # forking a process with the threads of Polars hangs
     stop = context.Event()
@@ -138,10 +144,13 @@ def attempt_all(cases: Sequence[Case], *, jobs: int) -> Iterator[Outcome]:
             min(jobs, len(cases)), mp_context=context, initializer=_begin, initargs=(stop,)
         ) as pool,
     ):
-        waiting = [pool.submit(_attempt_aside, case) for case in cases]
+        waiting = {pool.submit(_attempt_aside, case) for case in cases}
         try:
-            for done in as_completed(waiting):
-                yield done.result()
+            while waiting:
+                done, waiting = wait(waiting, timeout=LISTEN_SECONDS, return_when=FIRST_COMPLETED)
+                yield from (one.result() for one in done)
+                if stopping():
+                    raise Interrupted
         finally:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)

@@ -221,6 +221,17 @@ def test_a_part_of_a_month_is_a_part_of_the_change(tmp_path: Path) -> None:
     assert set(part) == {"proration", "rounding"}
 
 
+def test_periods_from_an_anchor_are_a_convention(tmp_path: Path) -> None:
+    """The same events billed from the 10th to the 10th fall in other months: that is no other usage."""
+    facts = FACTS.replace("2026-01-01", "2026-01-10")
+    anchored = BOOK.replace("[meters", '[conventions]\nperiods = "anniversary"\n[meters')
+    found = compared(tmp_path, BOOK, anchored, facts, months=3)
+
+    assert {"convention", "proration", "discount", "partner share", "rounding"} >= set(told(found))
+    assert "convention" in told(found)
+    assert found.kept == sum(found.causes["change"])
+
+
 def test_cents_that_rounding_makes_are_called_so(tmp_path: Path) -> None:
     """1,001 calls: $0.0049 is no cent and $0.0051 is one; of this cent, $0.0002 is the price."""
     facts = FACTS.replace("calls 3000", "calls 1001")

@@ -78,6 +78,33 @@ GOALS = (
         0.15,
         True,
     ),
+    Goal(
+        "the next price book rated, to metering 10 M events once",
+        "second_book",
+        "metering",
+        "large",
+        False,
+        0.15,
+        True,
+    ),
+    Goal(
+        "three price books replayed in memory, to one: every table of the ledger",
+        "three_replays",
+        "one_replay",
+        "large",
+        False,
+        1.3,
+        True,
+    ),
+    Goal(
+        "1 % of the accounts under another book, to a replay of all",
+        "some_accounts",
+        "one_replay",
+        "large",
+        False,
+        0.03,
+        True,
+    ),
     Goal("2 M events re-rated, times faster than SQLite", "rerate", "sqlite", "small", True, 5.0, False),
 )
 LIMITS = (

@@ -22,7 +22,7 @@ from billing import rating
 from billing.adjustments import rounded
 from billing.bill import Carried, at_home
 from billing.lines import slices
-from billing.rebilling import measure_log
+from billing.rebilling import Replay, measure_log, opened, replay
 from metering.event import SeatsChanged
 from metering.log import Log
 from metering.period import month_of
@@ -158,6 +158,36 @@ def _rated(directory: Path) -> tuple[float, float]:
     return times
 
 
+def metering(directory: Path) -> float:
+    """Meter the same events: from the log to sums by subscription, meter and month."""
+    log, prices = Log.open(directory), book()
+    connection = duckdb.connect()
+    return _timed(lambda: measure_log(log, book=prices, connection=connection))
+
+
+def one_replay(directory: Path) -> float:
+    """Replay the same events in memory: metered, rated, invoiced, recognised, posted; every table."""
+    return _timed(lambda: replay(opened(directory), book()))
+
+
+def three_replays(directory: Path) -> float:
+    """Replay them under three price books."""
+    return _timed(lambda: replay(opened(directory), [book(), book(dearer=True), book()]))
+
+
+def some_accounts(directory: Path) -> float:
+    """Replay one account of a hundred under another book, when the log is metered."""
+    log = opened(directory)
+    before = replay(log, book())
+    names = before.table("accounts")["account"].gather_every(100).to_list()
+    found: list[Replay] = []
+    seconds = _timed(
+        lambda: found.append(replay(log, book(dearer=True), accounts=names, measured=before.measured))
+    )
+    assert found[0].table("invoices")["account"].n_unique() == len(names)
+    return seconds
+
+
 def rerate(directory: Path) -> float:
     """Re-rate 2 million events: from the log to the sum of one graduated price, in cents."""
     log, connection, prices = Log.open(directory), duckdb.connect(), book()
@@ -254,6 +284,10 @@ MEASURES: dict[str, Callable[..., float]] = {
     "scan": scan,
     "first_book": first_book,
     "second_book": second_book,
+    "metering": metering,
+    "one_replay": one_replay,
+    "three_replays": three_replays,
+    "some_accounts": some_accounts,
     "rerate": rerate,
     "sqlite": sqlite,
     "default_run": default_run,

@@ -301,13 +301,21 @@ def some(seed: int, kinds: set[str], *, share: float) -> Company:
 
 
 @pytest.mark.parametrize(
-    ("seed", "kinds"), [(1, {"usage.recorded"}), (19, {"usage.recorded"}), (2, set()), (15, set())]
+    ("seed", "kinds", "periods"),
+    [
+        (19, {"usage.recorded"}, "calendar"),
+        (2, set(), "calendar"),
+        (15, set(), "calendar"),
+        (502, set(), "anniversary"),
+    ],
 )
-def test_late_comes_to_the_same_as_in_time(tmp_path: Path, seed: int, kinds: set[str]) -> None:
+def test_late_comes_to_the_same_as_in_time(tmp_path: Path, seed: int, kinds: set[str], periods: str) -> None:
     """Whatever the book charges by: the lines about each month add up to its bill had all come in time."""
-    text, in_time, late, periods = some(seed, kinds, share=0.3)
-    whole = close(told(tmp_path / "in time", in_time, periods), book=book(text), connection=engine())
-    log = told(tmp_path / "late", late, periods)
+    text, in_time, late, months = some(seed, kinds, share=0.3)
+    text = text.replace("[conventions]", f'[conventions]\nperiods = "{periods}"')
+    assert f'periods = "{periods}"' in text
+    whole = close(told(tmp_path / "in time", in_time, months), book=book(text), connection=engine())
+    log = told(tmp_path / "late", late, months)
     tables = close(log, book=book(text), connection=engine())
 
     assert log.has_late

@@ -11,7 +11,7 @@ from billing.price_book import loads
 from billing.quote import quote
 from metering.document import Problems
 from tests.billing.timed import BOOK
-from tests.ledgers import closed, lines, metered
+from tests.ledgers import closed, lines, metered, rows
 
 SUM = {"aggregation": "weighted_sum"}
 PEOPLE = {
@@ -245,3 +245,50 @@ def test_a_meter_that_cannot_be_is_refused(meter: str, named: str) -> None:
     """What goes with a weight needs one."""
     with pytest.raises(Problems, match=named):
         loads(f'name = "x"\n[meters.m]\n{meter}\n[plans.p]\nname = "p"\nstream = "s"\n')
+
+
+HELD = """
+{conventions}
+[meters.disk]
+aggregation = "weighted_sum"
+operation = "what"
+{more}
+[plans.team]
+name = "Team"
+stream = "s"
+prices.disk = {{ meter = "disk", unit_price = 1 }}
+[plans.big]
+name = "Big"
+stream = "s"
+prices.disk = {{ meter = "disk", unit_price = 2 }}
+"""
+
+USED = """
+2026-01-01            s    usage.recorded        disk 100
+2026-01-11T00:00:00   a    subscription.started  s team
+2026-01-11T00:00:00   s    usage.recorded        disk 31
+2026-01-21            x    usage.recorded        disk 5
+2026-01-21T00:00:00   a    plan.changed          s big 1
+2026-02-01T00:00:00   s    usage.recorded        disk 3 '{"what":"remove"}'
+"""
+
+
+@pytest.mark.parametrize("step", [0, 1])
+@pytest.mark.parametrize(
+    ("more", "sums"),
+    [
+        # 31 from the eleventh, and 128 with what was there before: ten days of team, eleven of big
+        (
+            "recurring = true",
+            ["2026-01 team 42.258064516129 1", "2026-01 big 46.483870967742 0", "2026-02 big 128 1"],
+        ),
+        ("", ["2026-01 team 10 1", "2026-01 big 11 0", "2026-02 big -3 1"]),
+    ],
+)
+def test_each_phase_weighs_its_part(step: int, more: str, sums: list[str], tmp_path: Path) -> None:
+    """Levels are parted at a change of plan, and every event is counted where it happened, or in no phase."""
+    tables = closed(tmp_path, HELD.format(conventions="", more=more), USED, 2, step=step)
+
+    assert sorted(sums) == sorted(map(" ".join, rows(tables["usage"], "month plan quantity events")))
+    unrated = rows(tables["unrated_usage"], "subject reason quantity events")
+    assert [("s", "no_subscription", "100", "1"), ("x", "no_subscription", "5", "1")] == unrated

@@ -18,6 +18,7 @@ from metering.document import Problems
 from simulator.__main__ import answer
 from simulator.whatif import display
 from simulator.whatif.answer import answer as answered
+from simulator.whatif.company import Interrupted
 from simulator.whatif.experiment import Case, Outcome, Question, attempt, attempt_all, read
 from simulator.whatif.record import TRIALS
 from simulator.whatif.sweep import sweeps, zero
@@ -219,6 +220,12 @@ def test_a_sweep_shows_how_the_answer_depends_on_a_number(shop: Path, dearer: li
     assert found.swept[0].turns_at is not None
     assert -4 < found.swept[0].turns_at < 0
     assert all(one.trial.before == dearer[0].trial.before for one in outcomes)
+
+
+def test_who_wants_to_stop_waits_for_no_more_than_a_month(shop: Path) -> None:
+    """A company that is asked to stop does so before its next month."""
+    with pytest.raises(Interrupted):
+        attempt(Case(0, question(shop, "dearer"), 1, {}), lambda: True)
 
 
 @pytest.mark.parametrize(
