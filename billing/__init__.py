@@ -5,6 +5,7 @@
 Names are imported when they are asked for, so that who needs one room of the house does not open all.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,6 +22,4 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         message = f"module 'billing' has no attribute {name!r}"
         raise AttributeError(message)
-    from importlib import import_module
-
     return getattr(import_module(f"billing.{_ROOMS.get(name, 'rebilling')}"), name)

@@ -24,8 +24,8 @@ def import_files(
 ) -> int:
     """Import files by a map, publish the log as `out`, and say what became of every row.
 
-    `options` are those of `import_log`. Ends with 1, and publishes nothing, where it is to be strict and a row
-    is repeated or cannot be used.
+    `options` are those of `import_log`. Ends with 1, and publishes nothing, where it is to be strict and a
+    row is repeated or cannot be used.
     """
     aside = tables.terminal(sys.stderr)
     began = time.monotonic()

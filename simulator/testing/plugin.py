@@ -87,7 +87,7 @@ def replay(request: pytest.FixtureRequest, event_log: Log) -> Callable[..., Repl
 @pytest.fixture
 def ledger(replay: Callable[..., Replay], price_book: PriceBook) -> Iterator[DuckDBPyConnection]:
     """The ledger of the test's log under the test's price book, to be asked in SQL."""
-    cursor = replay(price_book).connection.cursor()  # a result that a test leaves half read blocks nobody else
+    cursor = replay(price_book).connection.cursor()  # a result left half read then blocks nobody
     yield cursor
     cursor.close()
 

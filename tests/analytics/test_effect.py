@@ -16,7 +16,7 @@ def trial(seed: int, *numbers: tuple[str | int | None, ...], places: tuple[Place
     books = [
         {
             place: None if one[which] is None else Decimal(str(one[which]))
-            for place, one in zip(places, numbers)
+            for place, one in zip(places, numbers, strict=True)
         }
         for which in range(3)
     ]
@@ -70,7 +70,7 @@ def test_a_plan_that_only_one_book_sells_counts_as_nothing_in_the_other() -> Non
 
 
 def test_a_ratio_without_a_year_is_no_number() -> None:
-    """NRR of a company younger than a year has no effect, and one seed that has it is the only one counted."""
+    """NRR of a company younger than a year has no effect; seeds that have it are those counted."""
     young = effects([trial(1, (None, None, None), places=(NRR,))])
     mixed = effects(
         [trial(1, (None, None, None), places=(NRR,)), trial(2, ("1.1", "1.2", "1.15"), places=(NRR,))]

@@ -1,6 +1,7 @@
 """Rebilling: `from billing import replay`: a log and books in, tables and a ledger in memory out."""
 
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -134,7 +135,7 @@ def test_a_transition_goes_with_a_replay(log: Log, whole: Replay) -> None:
     found = replay(log, book(DEARER), transition=change)
     after = replay(log, book(DEARER))
 
-    def billed(one: Replay, months: str) -> object:
+    def billed(one: Replay, months: str) -> Decimal:
         return one.sql(f"select sum(amount) as billed from invoice_lines where month {months}")["billed"][0]
 
     assert billed(whole, "< '2026-06-01'") == billed(found, "< '2026-06-01'")

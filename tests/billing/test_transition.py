@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from billing.close import close
-from billing.price import Change, Price
+from billing.price import Change, Price, Rate
 from billing.price_book import PriceBook, loads
 from billing.schema import TABLES
 from billing.transition import POLICIES, Policy, Transition, share_of
@@ -73,7 +73,7 @@ def mapped(prices: PriceBook, change: Callable[[Price], Price]) -> PriceBook:
     return prices.model_copy(update={"plans": plans, "add_ons": add_ons})
 
 
-def numbers(price: Price) -> dict[str, Any]:
+def numbers(price: Rate) -> dict[str, Any]:
     """Return a rate with every amount of money a tenth higher."""
     given = {name: getattr(price, name) for name in ("unit_price", "flat_fee", "minimum", "maximum")}
     tiers = tuple(
@@ -247,7 +247,7 @@ def changed(directory: Path, after: str, told: str, how: Transition, count: int 
 
 def paid(tables: Tables, price: str, **where: str) -> dict[str, str]:
     """Return what a price came to by month."""
-    return dict(lines(tables, "month amount", price=price, **where))
+    return {month: amount for month, amount in lines(tables, "month amount", price=price, **where)}
 
 
 @pytest.mark.parametrize(
