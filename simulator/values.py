@@ -70,7 +70,7 @@ def float_text(value: float) -> str:
 
 def percent_text(value: Decimal | float | None) -> str:
     """Write a share as a percentage with one place, or a dash."""
-    return "–" if value is None else f"{Decimal(str(value)) * 100:,.1f} %"
+    return "–" if value is None else f"{Decimal(str(value)) * 100:z,.1f} %"
 
 
 def aligned(texts: Sequence[str]) -> list[str]:

@@ -257,7 +257,7 @@ def _changed(row: Mapping[str, Any], currency: str) -> Text:
     if change is None:
         return Text("–")
     if row.get("measure") in RATIOS:
-        return _signed(change, f"{change * 100:,.1f} pp")
+        return _signed(change, f"{change * 100:z,.1f} pp")
     return _money(change, currency)
 
 

@@ -55,7 +55,9 @@ def _show_head(screen: Console, source: Path, done: Sequence[Finished]) -> None:
     """Say what was billed by which books, and who came to them when."""
     first = done[0].manifest
     books = " and ".join(finished.manifest["price_book"]["name"] for finished in done)
-    screen.print(f"{books}: {first['months']['count']} months of {source} replayed", style="bold")
+    count = first["months"]["count"]
+    months = f"{count} month" if count == 1 else f"{count} months"
+    screen.print(f"{books}: {months} of {source} replayed", style="bold")
     if (how := first.get("transition")) is not None:
         whom = {
             "now": "everybody",

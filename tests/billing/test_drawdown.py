@@ -110,7 +110,7 @@ DRAWN = [
         """
         2026-01-05  acme    order.placed    long
         2026-01-06  acme-1  usage.recorded  jobs 8
-        2026-01-07  acme-1  usage.recorded  jobs -5   # taken back
+        2026-01-07  acme-1  usage.corrected  jobs -5 mistaken
         """,
         "long 3",
         0,

@@ -243,7 +243,7 @@ def test_what_was_taken_back_is_not_above_a_limit(tmp_path: Path) -> None:
     told = f"""{SIGNED}
     2026-01-01  acme    subscription.started  acme-1 starter
     2026-01-05  acme-1  usage.recorded  calls 1200
-    2026-01-06  acme-1  usage.recorded  calls -300
+    2026-01-06  acme-1  usage.corrected  calls -300 mistaken
     """
     bill = metered(tmp_path, BOOK, told, 1)
 

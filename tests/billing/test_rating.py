@@ -266,7 +266,7 @@ def test_usage_that_is_taken_back_whole_is_no_line(tmp_path: Path) -> None:
         """
         2026-01-01  a  subscription.started  s models
         2026-01-02  s  usage.recorded        tokens 10  '{"model":"x","region":"eu"}'
-        2026-01-03  s  usage.recorded        tokens -10 '{"model":"x","region":"us"}'
+        2026-01-03  s  usage.corrected       tokens -10 mistaken dimensions='{"model":"x","region":"us"}'
         """,
         1,
     )

@@ -136,7 +136,8 @@ def test_a_transition_goes_with_a_replay(log: Log, whole: Replay) -> None:
     after = replay(log, book(DEARER))
 
     def billed(one: Replay, months: str) -> Decimal:
-        return one.sql(f"select sum(amount) as billed from invoice_lines where month {months}")["billed"][0]
+        found = one.sql(f"select sum(amount) as billed from invoice_lines where month {months}")
+        return Decimal(found["billed"][0])
 
     assert billed(whole, "< '2026-06-01'") == billed(found, "< '2026-06-01'")
     assert billed(whole, ">= '2026-06-01'") < billed(found, ">= '2026-06-01'")

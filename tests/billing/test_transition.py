@@ -1,6 +1,5 @@
 """Transition: a log under two price books; who comes to the new one when, and what goes on counting."""
 
-from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -10,45 +9,24 @@ import polars as pl
 import pytest
 
 from billing.close import close
-from billing.price import Change, Price, Rate
-from billing.price_book import PriceBook, loads
+from billing.price_book import PriceBook
 from billing.schema import TABLES
 from billing.transition import POLICIES, Policy, Transition, share_of
 from metering.document import Problems
-from metering.log import Log
-from tests.ledgers import Tables, book, engine, lines, record, rows, unbridged
-from tests.random_company import company
-from tests.stories import BOOK, FIRST, MONTHS, told
-
-SEEDS = (2, 3, 5)
-FACTOR = Decimal("1.1")
-
-
-@pytest.fixture(scope="module", params=SEEDS)
-def random_log(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[PriceBook, Log]:
-    """Record a random company with a random price book."""
-    text, events, months = company(request.param)
-    directory = tmp_path_factory.mktemp("transition")
-    return loads(text), record(directory, events, len(months), first=months[0].starts_on)
-
-
-@pytest.fixture(scope="module", params=[1])
-def story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[PriceBook, Log]:
-    """Record a company with windows, commitments, limits, grants, years in advance and partners."""
-    directory = tmp_path_factory.mktemp("story")
-    return book(BOOK), record(directory, told(request.param), MONTHS, first=FIRST)
-
-
-def ordered(frame: pl.DataFrame) -> pl.DataFrame:
-    """Put rows in an order of their own."""
-    return frame.sort(frame.columns)
+from metering.event import Event, UsageRecorded
+from metering.frame import empty
+from metering.log import USAGE_SCHEMA, Log
+from tests.ledgers import Tables, book, engine, facts, instant, lines, record, rows, run_of
 
 
 def replayed(log: Log, after: PriceBook, transition: Transition | None = None) -> Tables:
     """Bill and close a log."""
     return close(log, book=after, connection=engine(), transition=transition)
+
+
+def ordered(frame: pl.DataFrame) -> pl.DataFrame:
+    """Put rows in an order of their own."""
+    return frame.sort(frame.columns)
 
 
 def differ(one: Tables, other: Tables) -> list[str]:
@@ -58,166 +36,6 @@ def differ(one: Tables, other: Tables) -> list[str]:
         for name in TABLES
         if not one[name].sort(one[name].columns).equals(other[name].sort(other[name].columns))
     ]
-
-
-def mapped(prices: PriceBook, change: Callable[[Price], Price]) -> PriceBook:
-    """Return a book with every price of plans and add-ons changed."""
-    plans = {
-        key: plan.model_copy(update={"prices": {name: change(price) for name, price in plan.prices.items()}})
-        for key, plan in prices.plans.items()
-    }
-    add_ons = {
-        key: add_on.model_copy(update={"price": change(add_on.price)})
-        for key, add_on in prices.add_ons.items()
-    }
-    return prices.model_copy(update={"plans": plans, "add_ons": add_ons})
-
-
-def numbers(price: Rate) -> dict[str, Any]:
-    """Return a rate with every amount of money a tenth higher."""
-    given = {name: getattr(price, name) for name in ("unit_price", "flat_fee", "minimum", "maximum")}
-    tiers = tuple(
-        tier.model_copy(update={"unit_price": tier.unit_price * FACTOR, "flat_fee": tier.flat_fee * FACTOR})
-        for tier in price.tiers
-    )
-    raised = {name: value * FACTOR for name, value in given.items() if value is not None}
-    kept = {name: getattr(price, name) for name in ("model", "package_size", "packages")}
-    return kept | {"tiers": tiers} | raised
-
-
-def dearer(prices: PriceBook) -> PriceBook:
-    """Return the book with every price a tenth higher, and no dated changes."""
-
-    def raise_it(price: Price) -> Price:
-        update = numbers(price) | {"changes": ()}
-        if price.annual is not None:
-            raised = {key: value for key, value in numbers(price.annual).items() if value is not None}
-            update["annual"] = price.annual.model_copy(update=raised)
-        return price.model_copy(update=update)
-
-    return mapped(prices, raise_it)
-
-
-def undated(prices: PriceBook) -> PriceBook:
-    """Return the book without dated changes."""
-    return mapped(prices, lambda price: price.model_copy(update={"changes": ()}))
-
-
-def stepping(prices: PriceBook, policy: str, day: date) -> PriceBook:
-    """Return one book that says by dated changes what `dearer` says by another book."""
-    after = dearer(prices)
-
-    def step(price: Price, other: Price) -> Price:
-        rate = {name: value for name, value in numbers(price).items() if value is not None}
-        change = Change.model_construct(
-            **{**_BLANK, **rate, "starts_on": day, "applies": policy, "annual": other.annual}
-        )
-        return price.model_copy(update={"changes": (change,)})
-
-    plans = {
-        key: plan.model_copy(
-            update={
-                "prices": {
-                    name: step(price, after.plans[key].prices[name]) for name, price in plan.prices.items()
-                }
-            }
-        )
-        for key, plan in prices.plans.items()
-    }
-    add_ons = {
-        key: add_on.model_copy(update={"price": step(add_on.price, after.add_ons[key].price)})
-        for key, add_on in prices.add_ons.items()
-    }
-    return prices.model_copy(update={"plans": plans, "add_ons": add_ons})
-
-
-_BLANK = {name: field.default for name, field in Change.model_fields.items()}
-
-
-def middle(log: Log) -> date:
-    """Return the first day of the month in the middle of a log."""
-    return log.periods[len(log.periods) // 2].starts_on
-
-
-def accounts_of(log: Log) -> frozenset[str]:
-    """Return every second account of a log."""
-    found = sorted({fact.event.subject for fact in log.facts()})
-    return frozenset(found[::2])
-
-
-@pytest.mark.parametrize("policy", POLICIES)
-def test_a_book_to_itself_changes_nothing(random_log: tuple[PriceBook, Log], policy: Policy) -> None:
-    """Every table of the ledger is the same, row by row, whoever comes when."""
-    prices, log = random_log
-    how = Transition(prices, policy, middle(log), 3, accounts_of(log))
-
-    assert [] == differ(replayed(log, prices), replayed(log, prices, how))
-
-
-@pytest.mark.parametrize("policy", POLICIES)
-def test_a_book_to_itself_changes_nothing_in_a_story(story: tuple[PriceBook, Log], policy: Policy) -> None:
-    """So it is with limits, grants, commitments, years in advance and partners."""
-    prices, log = story
-    how = Transition(prices, policy, middle(log), 3, accounts_of(log))
-
-    assert [] == differ(replayed(log, prices), replayed(log, prices, how))
-
-
-def test_everybody_from_the_first_month_is_the_other_book(story: tuple[PriceBook, Log]) -> None:
-    """Who never had the old book has the ledger of the new one alone."""
-    prices, log = story
-    after = dearer(prices)
-
-    assert [] == differ(replayed(log, after), replayed(log, after, Transition(prices)))
-
-
-@pytest.mark.parametrize(
-    "how", [("now", date(2050, 1, 1)), ("new", date(2050, 1, 1)), ("cohort", date(2026, 1, 1))]
-)
-def test_a_switch_that_nobody_reaches_is_the_old_book(
-    story: tuple[PriceBook, Log], how: tuple[Policy, date]
-) -> None:
-    """A day after the log, or a cohort of nobody, leaves the ledger of the old book."""
-    prices, log = story
-    never = Transition(prices, how[0], how[1])
-
-    assert [] == differ(replayed(log, prices), replayed(log, dearer(prices), never))
-
-
-@pytest.mark.parametrize("policy", ["now", "new", "renewal"])
-def test_two_books_are_one_book_with_dated_changes(random_log: tuple[PriceBook, Log], policy: Policy) -> None:
-    """A pair of books bills line by line what one book does whose prices change on that day in that way."""
-    prices, log = undated(random_log[0]), random_log[1]
-    one = replayed(log, stepping(prices, policy, middle(log)))
-    two = replayed(log, dearer(prices), Transition(prices, policy, middle(log)))
-
-    assert [] == differ(one, two)
-
-
-def test_each_account_of_a_cohort_is_billed_by_its_own_book(random_log: tuple[PriceBook, Log]) -> None:
-    """From the first month on, the cohort has the new book's lines, and everybody else the old book's."""
-    prices, log = random_log
-    cohort = accounts_of(log)
-    both = replayed(log, dearer(prices), Transition(prices, "cohort", cohort=cohort))
-    old, new = replayed(log, prices), replayed(log, dearer(prices))
-
-    for name in ("invoice_lines", "invoices", "mrr_balances", "mrr_movements"):
-        mine = pl.col("account").is_in(sorted(cohort))
-        expected = pl.concat([old[name].filter(~mine), new[name].filter(mine)])
-        assert ordered(expected).equals(ordered(both[name])), name
-
-
-@pytest.mark.parametrize("policy", POLICIES)
-def test_nothing_is_lost_or_made_between_two_books(random_log: tuple[PriceBook, Log], policy: Policy) -> None:
-    """All usage is there whichever book bills it, every entry sums to zero, and movements make balances."""
-    prices, log = random_log
-    tables = replayed(log, dearer(prices), Transition(prices, policy, middle(log), 2, accounts_of(log)))
-    alone = replayed(log, prices)
-
-    assert ordered(alone["usage"]).equals(ordered(tables["usage"]))
-    assert tables["postings"]["amount"].sum() == 0
-    assert tables["invoice_lines"]["amount"].sum() == tables["invoices"]["total"].sum()
-    assert [] == unbridged(tables)
 
 
 def test_shares_are_equal_and_an_account_stays_in_its_own() -> None:
@@ -247,7 +65,7 @@ def changed(directory: Path, after: str, told: str, how: Transition, count: int 
 
 def paid(tables: Tables, price: str, **where: str) -> dict[str, str]:
     """Return what a price came to by month."""
-    return {month: amount for month, amount in lines(tables, "month amount", price=price, **where)}
+    return {row[0]: row[1] for row in lines(tables, "month amount", price=price, **where)}
 
 
 @pytest.mark.parametrize(
@@ -516,6 +334,41 @@ def test_a_fee_for_comers_is_not_charged_to_who_is_there(tmp_path: Path) -> None
     tables = changed(tmp_path, after, told, Transition(book(PLANS), "now", date(2026, 6, 1)))
 
     assert [("fresh", "2026-08", "75.00")] == lines(tables, "account month amount", price="setup")
+
+
+PROGRESSIVE = PLANS.replace("[plans.pro]", "[plans.pro]\nprogressive = [5, 20]")
+USED = """
+2026-01-01  a    subscription.started  a-1 pro
+2026-01-05  a-1  usage.recorded        calls 7
+2026-02-05  a-1  usage.recorded        calls 30
+2026-03-05  a-1  usage.recorded        calls 12
+2026-05-05  a-1  usage.recorded        calls 9
+"""
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_bills_within_a_month_stay_as_they_are(policy: Policy, tmp_path: Path) -> None:
+    """A book with bills during the month, to itself: the same invoices, more than months."""
+    log = record(tmp_path, USED, 6)
+    how = Transition(book(PROGRESSIVE), policy, date(2026, 3, 1), 2, frozenset("a"))
+    tables = replayed(log, book(PROGRESSIVE), how)
+
+    assert [] == differ(replayed(log, book(PROGRESSIVE)), tables)
+    assert len(tables["invoices"]) > 6
+
+
+def test_a_late_event_is_billed_by_the_book_of_its_own_month(tmp_path: Path) -> None:
+    """11 calls of February become known in April, after the change in March: 11.00 at February's price."""
+    log = Log.create(tmp_path / "log")
+    calls = UsageRecorded("calls", Decimal(11))
+    late = Event("late", "1", "a-1", instant("2026-02-09"), calls, recorded_at=instant("2026-04-02"))
+    for period in run_of(6):
+        here = [event for event in facts(USED) if period.holds(event.occurred_at.date())]
+        log.append(period, [*here, late] if period.label == "2026-04" else here, empty(USAGE_SCHEMA))
+    tables = replayed(log, book(DEARER), Transition(book(PLANS), "now", date(2026, 3, 1)))
+
+    found = lines(tables, "month starts_on price amount", kind="adjustment")
+    assert [("2026-04", "2026-02-01", "calls", "11.00")] == found
 
 
 @pytest.mark.parametrize(

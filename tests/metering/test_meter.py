@@ -16,7 +16,7 @@ WRONG = [  # what a meter says, what the message says
         "exam.sat has no field 'person'",
     ),
     ({"quantity": "gigabytes"}, "recorded usage carries its own quantity"),
-    ({"aggregation": "average"}, "should be 'sum', 'count', 'max', 'latest' or 'unique_count'"),
+    ({"aggregation": "average"}, "should be 'sum', 'count', 'max', 'latest', 'unique_count'"),
     ({"colour": "red"}, "unknown key"),
 ]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from simulator.__main__ import app
+from simulator.verbs import app
 from tests.reference.page import fenced
 
 COLUMNS = 100

@@ -20,9 +20,10 @@ from billing.ledger import connect, digests
 from metering.log import Log
 from metering.period import Period, months
 from simulator import run as runs
-from simulator.__main__ import answer, app
+from simulator.__main__ import answer
 from simulator.progress import Progress
 from simulator.run import Month
+from simulator.verbs import app
 from simulator.world import Lived
 from tests.simulator import toy
 
@@ -340,7 +341,7 @@ def test_it_runs_as_a_module_as_well() -> None:
     )
 
     assert 2 == done.returncode
-    assert "schema: there is no 'nothing'; known: plan, price-book, scenario\n" == done.stderr
+    assert "schema: there is no 'nothing'; known: import-map, plan, price-book, scenario\n" == done.stderr
 
 
 def test_a_reader_that_leaves_early_is_no_error(there: Path) -> None:
