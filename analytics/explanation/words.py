@@ -47,7 +47,9 @@ def counted(value: Decimal | int, unit: str) -> str:
 
 
 def plural(unit: str) -> str:
-    """Write more than one of a unit."""
+    """Write more than one of a unit; one in capitals, such as GB or USD, is written as it is."""
+    if unit.isupper():
+        return unit
     if unit.endswith(("s", "x", "ch", "sh")):
         return unit if unit.endswith("s") and not unit.endswith("ss") else f"{unit}es"
     is_y = unit.endswith("y") and unit[-2:-1] not in ("a", "e", "i", "o", "u")
