@@ -16,7 +16,7 @@ test: .venv/.stamp  ## lint, check types, run every test: what CI runs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist worksteal
 
 bench: .venv/.stamp  ## measure the speed of the engine
 	$(BIN)/python -m tests.bench
