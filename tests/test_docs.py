@@ -32,7 +32,7 @@ CALL = re.compile(r"\b([a-z_]+)\(")
 PLACES = re.compile(r"(?<![\w.])/(?:home|root|tmp|work|usr|var)/")
 """Directories of somebody's machine."""
 
-CALLED_SOMEWHERE = {"range", "assert"}
+CALLED_SOMEWHERE = {"range", "assert", "print"}
 
 NAMED = {
     "events.md": [f"### `{name}`" for name in EVENTS],
