@@ -15,10 +15,7 @@ from analytics.figures import run_year
 from analytics.metrics import monthly, monthly_by
 
 SUMS = ("revenue", "billed", "payouts")
-"""Measures that are added up over the months."""
-
-LASTS = ("committed_mrr", "customers", "nrr")
-"""Measures that hold at the end of the months."""
+"""Measures that are added up over the months; the others that are counted hold at the end of one."""
 
 MEASURES = (
     "revenue", "billed", "committed_mrr", "customers", "logo_churn", "nrr", "gross_margin", "payouts",

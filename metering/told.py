@@ -9,23 +9,12 @@ from typing import NamedTuple
 import duckdb
 import polars as pl
 
-from metering.log import FACT_SCHEMA, Log
+from metering.log import FACT_SCHEMA, USAGE_SCHEMA, Log
 from metering.period import Period
 
 _NAME = "told_usage"
 
-_SCHEMA = pl.Schema(
-    {
-        "position": pl.Int64(),
-        "source": pl.String(),
-        "id": pl.String(),
-        "subject": pl.String(),
-        "meter": pl.String(),
-        "occurred_at": pl.Datetime("us"),
-        "quantity": pl.Decimal(38, 12),
-        "dimensions": pl.String(),
-    }
-)
+_SCHEMA = pl.Schema({"position": pl.Int64(), **USAGE_SCHEMA})
 
 
 class Use(NamedTuple):

@@ -15,7 +15,7 @@ from metering.known import Known, Source, in_order
 from metering.meter import USAGE, Meter
 from metering.period import Period, add_months
 from metering.query import adds_up, aggregate, dimensions, path, sources, text
-from metering.weighted import SLICE_SCHEMA, weigh, weighted
+from metering.weighted import SLICE_SCHEMA, WEIGHED_SCHEMA, weigh, weighted
 
 SPAN_SCHEMA = pl.Schema(
     {
@@ -31,17 +31,7 @@ Or, with the columns of `metering.weighted.SLICE_SCHEMA`, when it lives in billi
 calendar months, each named by a month: what is used in a period then adds up over it.
 """
 
-MEASURED_SCHEMA = pl.Schema(
-    {
-        "subject": pl.String(),
-        "phase_no": pl.Int64(),
-        "meter": pl.String(),
-        "dimensions": pl.String(),
-        "month": pl.Date(),
-        "quantity": pl.Decimal(38, 12),
-        "events": pl.Int64(),
-    }
-)
+MEASURED_SCHEMA = WEIGHED_SCHEMA
 """What `measure` returns, in no order; `phase_no` is null where a subject has no phase at the time."""
 
 DAY_SCHEMA = pl.Schema(

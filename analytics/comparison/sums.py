@@ -6,7 +6,6 @@ and lie with its plans and streams as what it was billed that month. The cost of
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
 
 import polars as pl
 
@@ -197,8 +196,3 @@ _MEASURED: dict[str, Callable[[Reading, list[str], Where], pl.DataFrame]] = {
     "nrr": _nrr,
     "gross_margin": _gross_margin,
 }
-
-
-def last_month(reading: Reading) -> date | None:
-    """Return the month at whose end committed MRR and NRR are measured."""
-    return reading.months[-1] if reading.months else None

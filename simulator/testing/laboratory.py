@@ -37,8 +37,3 @@ class Laboratory:
             self._measured[log.directory] = found.measured
             self._replays[key] = found
         return self._replays[key]
-
-    def close(self) -> None:
-        """Let go of every ledger."""
-        for one in self._replays.values():
-            one.connection.close()

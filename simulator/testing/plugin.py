@@ -142,12 +142,10 @@ def golden(request: pytest.FixtureRequest) -> Callable[..., None]:
 
 
 @pytest.fixture(scope="session")
-def _saasim_laboratory() -> Iterator[Laboratory]:
+def _saasim_laboratory() -> Laboratory:
     from simulator.testing.laboratory import Laboratory
 
-    laboratory = Laboratory()
-    yield laboratory
-    laboratory.close()
+    return Laboratory()
 
 
 def _laboratory(request: pytest.FixtureRequest) -> Laboratory:
