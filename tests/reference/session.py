@@ -22,6 +22,9 @@ ANYTHING = "..."
 _TIMES = re.compile(r"\b\d+:\d\d min|\b\d+\.\d s\b")
 """What differs from one time to the next: how long something took."""
 
+SPOKEN = {"CI", "BUILD_NUMBER", "COLUMNS", "LINES"}
+"""What would make a program of the page print otherwise than for its reader: pytest shortens no line under CI."""
+
 
 class Shown(NamedTuple):
     """A command of a console block, and the output that the page shows."""
@@ -50,10 +53,11 @@ class Session:
         """Return what a command says, without its progress. Raises AssertionError where it fails."""
         if command not in self._said:
             path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+            told = {"PATH": path, "NO_COLOR": "1", "PYTHONWARNINGS": "error"}
             done = subprocess.run(
                 ["bash", "-euo", "pipefail", "-c", command],
                 cwd=self.directory,
-                env={**os.environ, "PATH": path, "NO_COLOR": "1", "PYTHONWARNINGS": "error"},
+                env={name: value for name, value in os.environ.items() if name not in SPOKEN} | told,
                 capture_output=True,
                 text=True,
                 check=False,
