@@ -1,4 +1,4 @@
-"""Changeover: a whole log billed by one price book up to each subscription's switch, by another one after it.
+"""Changeover: a whole log billed by one price book up to each subscription's switch, by another after it.
 
 Both books bill once, each its own parts of months; what has to go on counting is handed from the first to the
 second. Windows, commitments and refunds go by subscription, so all of the first book's months can come before
@@ -114,24 +114,23 @@ def bill_both(
     handed, before = pair.handed, transition.before
     start = transition.from_on or periods[0].starts_on
     used = _measured(log, book, pair.new, periods, connection) if measured is None else measured
-    is_same = before.meters == book.meters
-    first = used if is_same else _measured(log, before, pair.old, periods, connection)
+    first = used if before.meters == book.meters else _measured(log, before, pair.old, periods, connection)
     sides = (
         _side(before, pair.old, handed, first, periods, start=start, is_after=False),
         _side(book, pair.new, handed, used, periods, start=start, is_after=True),
     )
     given = [_given(side, handed, log, periods, connection) for side in sides]
     both = _with(book, _together(before, book))
-    fresh = tuple(_marked(grant, before, book) for grant in given[0]) + tuple(given[1])
+    fresh = (*(_marked(grant, before, book) for grant in given[0]), *given[1])
     days = _days(sides, fresh, log, periods, connection)
     covered = _cover(sides, days, fresh, both)
     lives = pl.concat([pair.old.frame(), pair.new.frame()])
     walk = dated_charges(pair.old, lives, before, periods, {}, handover=handed)
-    priced = _price(sides, covered, _by_day(walk.charge_frame(), handed), periods, both)
+    priced = _price(sides, covered, _by_day(walk.charge_frame(), handed), handed, periods=periods, both=both)
     charged = pl.concat([part.lines for part in priced])
     early = _early(sides, days, covered, periods)
-    sums, parts = (pl.concat(frames) for frames in zip(*early, strict=True)) if early else (None, None)
     owed = charged if keep_free else invoice.owed(charged)
+    sums, parts = (pl.concat(frames) for frames in zip(*early, strict=True)) if early else (None, None)
     lines = _numbered(owed if sums is None else progressive.parted(owed, sums), handed)
     rated = pl.concat([rated_usage(part.counted, lines) for part in priced])
     rated = rated if parts is None else progressive.rated_in_parts(rated, lines, parts)
@@ -189,7 +188,8 @@ def _side(
     mine = pl.col("ends_on") > pl.col("month_on") if is_after else pl.col("ends_on") <= pl.col("month_on")
     reason = pl.when(mine.fill_null(value=not is_after)).then("end_reason").otherwise(pl.lit("changed"))
     phases = known.with_columns(end_reason=reason).drop("month_on")
-    parts = slices(phases, periods, book.conventions)
+    # A contract year from an anchor is closed by who bills its last part, whenever within it the switch is.
+    parts = slices(known.drop("month_on"), periods, book.conventions)
     months = month_slices(parts, phases, periods, book.conventions)
     own = handed.by_part(parts)[is_after][1]
     usage, homeless = at_home(measured, phases)
@@ -309,18 +309,20 @@ def _price(
     sides: Sequence[Side],
     covered: Sequence[Covered],
     dated: Sequence[pl.DataFrame],
+    handed: Handover,
+    *,
     periods: Sequence[Period],
     both: PriceBook,
 ) -> list[Priced]:
     """Price the months of the first book, and those of the second with what it has to know of them."""
     priced = list[Priced]()
-    for side, cover, due in zip(sides, covered, dated, strict=True):
+    for side, cover, due, usage in zip(sides, covered, dated, _missed(sides, handed), strict=True):
         carried = _handed_on(sides, covered[0], priced[0]) if priced else Carried()
         found = price(
             _with(side.book, both.entitlements),
             cover,
             due,
-            usage=side.usage,
+            usage=usage,
             slices=side.slices,
             months=side.months,
             phases=side.phases,
@@ -329,6 +331,20 @@ def _price(
         )
         priced.append(found)
     return [priced[0], priced[1]._replace(lines=_without_new_commitments(priced[1].lines, sides))]
+
+
+def _missed(sides: Sequence[Side], handed: Handover) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the usage in which each book looks for missed guarantees.
+
+    Fees and misses of one month may lie on both sides, where a period ends or a plan changes in that month:
+    what is given back in it is then said by the book after, which knows the fees of both.
+    """
+    before, after = (side.usage for side in sides)
+    switch = handed.switch_days("month_on")
+    found = before.join(switch, on="subscription", how="left", maintain_order="left")
+    shared = (pl.col("month") >= pl.col("month_on").dt.truncate("1mo")).fill_null(value=False)
+    mine, handed_on = (found.filter(part).drop("month_on") for part in (~shared, shared))
+    return mine, pl.concat([after, handed_on])
 
 
 def _handed_on(sides: Sequence[Side], cover: Covered, priced: Priced) -> Carried:
@@ -355,8 +371,6 @@ def _without_new_commitments(lines: pl.DataFrame, sides: Sequence[Side]) -> pl.D
     bound = {(after.replaces.get(plan, plan), price) for plan, price in commitment.bound_prices(before)}
     fresh = [both for both in commitment.bound_prices(after) if both not in bound]
     keys = pl.DataFrame(fresh, schema={"plan": pl.String, "price": pl.String}, orient="row")
-    if not len(keys):
-        return lines
     asked = lines.filter(pl.col("kind") == "true_up").join(keys, on=["plan", "price"], how="semi")
     first = sides[1].slices.group_by("subscription").agg(first_on=pl.col("month").min())
     early = asked.join(first, on="subscription").filter(pl.col("starts_on") < pl.col("first_on"))
@@ -365,7 +379,7 @@ def _without_new_commitments(lines: pl.DataFrame, sides: Sequence[Side]) -> pl.D
 
 def _numbered(charged: pl.DataFrame, handed: Handover) -> pl.DataFrame:
     """Put the lines of both books on invoices, each invoice by the book that holds for its account."""
-    parts = [invoice.number_lines(lines, book) for book, lines in handed.by_account(charged)]
+    parts = (invoice.number_lines(lines, book) for book, lines in handed.by_account(charged))
     return pl.concat(parts).sort("month", "account", "line_no")
 
 

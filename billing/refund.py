@@ -51,8 +51,7 @@ def nothing() -> Known:
 
 def known_of(lines: pl.DataFrame, book: PriceBook, known: Known) -> Known:
     """Return what a book has to know of the rounded lines of earlier months; `known` is what another knew."""
-    fees = _fees(lines, book).filter(pl.col("by") != "") if book.refunds else empty(FEES_SCHEMA)
-    return Known(_added_up(fees), known.given)
+    return Known(_fees(lines, book) if book.refunds else empty(FEES_SCHEMA), known.given)
 
 
 def refunds(

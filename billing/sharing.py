@@ -251,7 +251,7 @@ def _plans(shares: pl.DataFrame, agreement: Agreement, phases: pl.DataFrame) -> 
 
 def _payouts(earned: pl.DataFrame, agreement: Agreement, book: PriceBook) -> pl.DataFrame:
     """Split what a window earns in a month over the customers by what each was billed."""
-    names = [pl.col("month").dt.strftime("%Y-%m"), "partner", "agreement", "account"]
+    names: list[pl.Expr | str] = [pl.col("month").dt.strftime("%Y-%m"), "partner", "agreement", "account"]
     amounts = apportion(earned, total="earned", weight="part", over=["group"], currency=book.currency)
     rows = earned.with_columns(
         payout=pl.concat_str(pl.lit("PAY"), *names, separator="-"),

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -20,6 +21,8 @@ from tests.stories import BOOK, FIRST, MONTHS, told
 
 SEEDS = (2, 5)
 FACTOR = Decimal("1.1")
+TIMINGS = ("anniversary", "periods=anniversary, recurring=advance", "stripe", "rounding_place=invoice")
+"""Conventions under which a month holds parts of two periods, or an invoice rounds for two books."""
 
 
 @pytest.fixture(scope="module", params=SEEDS)
@@ -156,6 +159,21 @@ def test_a_book_to_itself_changes_nothing(random_log: tuple[PriceBook, Log], pol
 def test_a_book_to_itself_changes_nothing_in_a_story(story: tuple[PriceBook, Log], policy: Policy) -> None:
     """So it is with limits, grants, commitments, years in advance and partners."""
     prices, log = story
+    how = Transition(prices, policy, middle(log), 3, accounts_of(log))
+
+    assert [] == differ(replayed(log, prices), replayed(log, prices, how))
+
+
+@pytest.mark.parametrize("told", TIMINGS)
+@pytest.mark.parametrize("policy", ["now", "phased"])
+def test_a_book_to_itself_changes_nothing_by_any_convention(
+    told: str, policy: Policy, tmp_path: Path
+) -> None:
+    """Where periods cross the month of the change, years still close, and fees are given back once."""
+    text, events, months = company(1)
+    prices = loads(text)
+    prices = prices.model_copy(update={"conventions": prices.conventions.changed(told, "here")})
+    log = record(tmp_path, events, len(months), first=months[0].starts_on)
     how = Transition(prices, policy, middle(log), 3, accounts_of(log))
 
     assert [] == differ(replayed(log, prices), replayed(log, prices, how))
