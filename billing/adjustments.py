@@ -11,9 +11,8 @@ from billing import entitlement
 from billing.bound import fill_up_prices, take_above_plans, take_above_prices
 from billing.discount import Taking, lines_made, provisional, take_discounts, taking
 from billing.invoice import settled
-from billing.money import round_money
+from billing.money import POSTED, round_money
 from billing.price_book import PriceBook
-from billing.schema import POSTED
 
 
 def rounded(lines: pl.DataFrame, book: PriceBook) -> pl.DataFrame:

@@ -34,6 +34,7 @@ from billing.subscription import Subscriptions
 from billing.yearly import Value, dated_charges, yearly_value
 from metering.frame import empty, shaped
 from metering.known import Source, known
+from metering.order import joined
 from metering.period import Period, add_months, month_of
 from metering.usage import DAY_SCHEMA, measure, measure_days, single_events
 from metering.weighted import SLICE_SCHEMA
@@ -86,15 +87,18 @@ def bill(
     connection: duckdb.DuckDBPyConnection,
     measured: pl.DataFrame | None = None,
     keep_free: bool = False,
+    is_folded: bool = False,
 ) -> Billed:
     """Bill some months in a row of a log under a price book.
 
     Of a log with late events, what came in time is billed; `billing.restatement` bills the rest. `measured`
-    is what `metering.usage.measure` gave for these months, where that is known already. Raises
-    Problems for facts that name what the book does not have.
+    is what `metering.usage.measure` gave for these months, where that is known already; with `is_folded` the
+    subscriptions know the facts of these months already. Raises Problems for facts that name what the book
+    does not have.
     """
     log, subscriptions = known(log), carried.subscriptions
-    subscriptions.apply(log.facts(periods), book)
+    if not is_folded:
+        subscriptions.apply(log.facts(periods), book)
     phases = subscriptions.frame(since=since_of(periods, book.conventions))
     if measured is None:
         lives = spans(phases, periods, book.conventions)
@@ -212,7 +216,11 @@ def price(
     Adjustments follow in their order (`billing.adjustments`), each by the rounded lines before it.
     """
     rated = rating.rate(covered.payable, covered.slices, book, carried.windows)
-    raw = pl.concat([recurring.charged(slices, book), dated, rated.charges])
+    if months is slices:
+        fees, values = recurring.charged_and_valued(slices, book)
+    else:
+        fees, values = recurring.charged(slices, book), recurring.values(months, book)
+    raw = pl.concat([fees, dated, rated.charges])
     lines = adjustments.adjusted(
         raw,
         counted=rated.counted,
@@ -230,7 +238,7 @@ def price(
         pl.concat([lines, more]),
         rated.counted,
         rated.unrated,
-        recurring.values(months, book),
+        values,
         rated.carried,
         refunds,
         commitments,
@@ -297,7 +305,7 @@ def at_home(measured: pl.DataFrame, phases: pl.DataFrame) -> tuple[pl.DataFrame,
     """Part measured usage into the ledger's `usage`, and what belongs to no phase."""
     known = measured.filter(pl.col("phase_no").is_not_null()).rename({"subject": "subscription"})
     terms = phases.select("subscription", "phase_no", "account", "plan")
-    usage = known.join(terms, on=["subscription", "phase_no"], how="left")
+    usage = known.join(terms, on=["subscription", "phase_no"], how="left", maintain_order="left")
     return as_table(usage, "usage"), measured.filter(pl.col("phase_no").is_null())
 
 
@@ -307,7 +315,8 @@ def rated_usage(counted: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     named = lines.filter(pl.col("kind") == "usage").rename(
         {"dimensions": "grouped", "phase_no": "line_phase"}
     )
-    found = counted.join(named.select(*keys, "invoice", "line_no", "line_phase"), on=keys)
+    named = named.select(*keys, "invoice", "line_no", "line_phase")
+    found = joined(counted, named, keys)
     own = found.filter(~pl.col("is_level") | (pl.col("phase_no") == pl.col("line_phase")))
     return as_table(own, "rated_usage")
 

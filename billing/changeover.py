@@ -38,6 +38,7 @@ from billing.rule import Entitlement
 from billing.schema import as_table
 from billing.subscription import Subscriptions
 from billing.transition import Handover, Transition, handover
+from billing.valuation import ahead_of
 from billing.yearly import dated_charges, yearly_value
 from metering.known import Source, known
 from metering.period import Period
@@ -45,7 +46,7 @@ from metering.usage import measure, measure_days, single_events
 
 _PART = ["subscription", "phase_no", "month"]
 _BEFORE = " (before)"
-"""What follows the key of an entitlement that the other book defines otherwise, while both are at work."""
+"""What follows the key of an entitlement that the other book defines otherwise."""
 
 
 class Side(NamedTuple):
@@ -105,9 +106,8 @@ def bill_both(
 ) -> Billed:
     """Bill a log by two books from its first month on, all of `periods` at once.
 
-    `measured` is what was measured for `book`, where that is known. Accounts that owe nothing in a month get
-    an invoice only with `keep_free`. Raises Problems for facts that name what one of the books does not have,
-    and for a transition that cannot be.
+    `measured` is what was measured for `book`, where known. Who owes nothing in a month gets an invoice only
+    with `keep_free`. Raises Problems for names that a book lacks, and for a transition that cannot be.
     """
     log = known(log)
     pair = paired(log, book, transition, periods[0].starts_on)
@@ -126,6 +126,7 @@ def bill_both(
     covered = _cover(sides, days, fresh, both)
     lives = pl.concat([pair.old.frame(), pair.new.frame()])
     walk = dated_charges(pair.old, lives, before, periods, {}, handover=handed)
+    further = dated_charges(pair.old, lives, before, [*periods, *ahead_of(periods)], {}, handover=handed)
     priced = _price(sides, covered, _by_day(walk.charge_frame(), handed), handed, periods=periods, both=both)
     charged = pl.concat([part.lines for part in priced])
     early = _early(sides, days, covered, periods)
@@ -146,7 +147,7 @@ def bill_both(
         given=fresh,
         drawdowns=cuts.renumbered(covered[1].drawdowns()),
         sold=recognition.sold(fresh, rated, lines, both),
-        carried=Carried(cuts.subscriptions(pair.new.ignored)),
+        carried=Carried(cuts.subscriptions(pair.new.ignored), yearly=further.values),
     )
 
 

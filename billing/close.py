@@ -12,14 +12,16 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from billing import amendment, entitlement, journal, mrr, recognition, sharing
+from billing import amendment, change, entitlement, journal, mrr, recognition, sharing
 from billing.bill import Billed, Carried, bill, not_due
 from billing.changeover import bill_both, combined, in_plain_names, paired
 from billing.lines import months_of, slices
 from billing.price_book import PriceBook
 from billing.restatement import Restated, from_the_first, restate
 from billing.schema import as_table, polars_schema
+from billing.subscription import Subscriptions
 from billing.transition import Books, Sole, Transition
+from billing.valuation import Lives
 from metering import correction
 from metering.document import Problem, Problems, problem
 from metering.event import AccountSignedUp, InvoicePaid, InvoiceWrittenOff, MoneySpent, PaymentFailed
@@ -35,6 +37,7 @@ def close(
     book: PriceBook,
     connection: duckdb.DuckDBPyConnection,
     measured: pl.DataFrame | None = None,
+    folded: Subscriptions | None = None,
     step: int = 0,
     transition: Transition | None = None,
     progress: Callable[[Period, Billed], None] | None = None,
@@ -42,22 +45,32 @@ def close(
     """Bill every month of a log and return every table of the ledger.
 
     Months are billed `step` at a time, all at once when 0: the rows are the same. `measured` is what
-    `metering.usage.measure` gave for the log, where that is known already. Raises Problems for facts that
-    name what the book does not have, AssertionError for a broken invariant.
+    `metering.usage.measure` gave for the log, and `folded` what became of the subscriptions in it, where that
+    is known already (to months one by one and to a transition `folded` says nothing). Raises Problems for
+    facts that name what the book does not have, AssertionError for a broken invariant.
     """
     periods = log.periods
     if not periods:
         raise problem(str(log.directory), "the log is empty", "record a month first")
     if transition is not None:
         return _change(log, book, transition, connection, measured)
-    carried, done = Carried(), []
+    is_folded = folded is not None and not step
+    carried, done = (Carried(folded) if folded and is_folded else Carried()), []
     size = step or len(periods)
     for first in range(0, len(periods), size):
         part = periods[first : first + size]
         some = None
         if measured is not None:
             some = measured.filter(pl.col("month").is_between(part[0].starts_on, part[-1].starts_on))
-        billed = bill(part, log=log, book=book, carried=carried, connection=connection, measured=some)
+        billed = bill(
+            part,
+            log=log,
+            book=book,
+            carried=carried,
+            connection=connection,
+            measured=some,
+            is_folded=is_folded,
+        )
         carried = billed.carried
         done.append(billed)
         if progress:
@@ -120,6 +133,7 @@ def _settle(
     facts, periods = amendment.as_booked(log), log.periods
     book = books.after
     held = _held([part.values for part in done], done[-1], books, periods)
+    changed = _changed(done, restated, log, books)
     if restated is not None:
         rounds = [_held([one.billed.values], one.billed, books, periods) for one in restated.rounds]
         held = amendment.spliced([held], restated, rounds)
@@ -160,6 +174,7 @@ def _settle(
         "payments": payments,
         "entries": booked.entries,
         "postings": booked.postings,
+        "mrr_changes": change.booked(changed, accounts, periods),
         "mrr_balances": moved.balances,
         "mrr_movements": moved.movements,
     }
@@ -198,6 +213,24 @@ def _held(
     phases, whole = last.carried.subscriptions.frame(), pl.concat(values)
     months = books.by_part(slices(phases, periods))
     return pl.concat([mrr.held_at_month_ends(own, whole, book) for book, own in months])
+
+
+def _changed(done: Sequence[Billed], restated: Restated | None, log: Log, books: Books) -> pl.DataFrame:
+    """Return what committed MRR changed by and when; what became known late in the month in which it did."""
+    periods, carried = log.periods, done[-1].carried
+    values = pl.concat([part.values for part in done])
+    lives = Lives(carried.subscriptions, values, carried.yearly)
+    found = change.changes(lives, log.facts(), books, periods)
+    if restated is None:
+        return found
+    found = found.filter(~pl.col("subscription").is_in(restated.subjects))
+    rounds = []
+    for number, one in enumerate(restated.rounds):
+        facts = known(log, one.since if number else None, one.subjects).facts()
+        billed = one.billed
+        lives = Lives(billed.carried.subscriptions, billed.values, billed.carried.yearly)
+        rounds.append((one.since, one.subjects, change.changes(lives, facts, books, periods)))
+    return change.restated(found, rounds)
 
 
 def _ignored(carried: Carried, idle: Sequence[int]) -> pl.DataFrame:

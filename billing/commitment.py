@@ -21,11 +21,10 @@ from billing.lines import (
     months_since,
     year_start,
 )
-from billing.money import EXACT, literal
+from billing.money import EXACT, POSTED, literal
 from billing.price import Price
 from billing.price_book import PriceBook
 from billing.pricing import charge
-from billing.schema import POSTED
 from metering.frame import empty, shaped
 from metering.period import Period, add_months
 

@@ -214,11 +214,12 @@ def lines_made(bill: Taking) -> pl.DataFrame:
     return pl.concat(frames, how="vertical_relaxed").cast(ROUNDED_SCHEMA)
 
 
-def committed(values: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
+def committed(values: pl.DataFrame, book: PriceBook, *, lasting: bool = False) -> pl.DataFrame:
     """Take what is off recurring fees for good, or still is, off what prices are worth a month.
 
     `values` are (month, subscription, plan, key, value) with the `discount`, `begun_on` and `billing` of the
-    subscription. An amount off what is billed by the year is off a month by its twelfth.
+    subscription. An amount off what is billed by the year is off a month by its twelfth. With `lasting` only
+    what is off for good is taken.
     """
     if any(price.off is not None for plan in book.plans for _, price in _prices(plan, book)):
         own = _concerned(book).select("plan", "off", key="price")
@@ -230,7 +231,7 @@ def committed(values: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
         values = values.group_by(terms).agg(pl.col("value").sum()).with_columns(key=pl.lit(""))
     for names in values["discount"].unique().sort():
         for discount in in_turn(names, book):
-            if "recurring" in discount.on:
+            if "recurring" in discount.on and not (lasting and discount.months is not None):
                 values = values.with_columns(value=_worth(pl.col("discount") == names, discount))
     return values
 

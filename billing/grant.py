@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from billing.dimension import among
+from billing.dimension import among, having
 from billing.money import times
 from billing.price_book import PriceBook
 from billing.rule import After, Entitlement
@@ -57,17 +57,25 @@ def by_events(events: pl.DataFrame, book: PriceBook, seen: pl.DataFrame) -> tupl
     """
     found: list[Grant] = []
     counted = {meter: rows for (meter,), rows in events.partition_by("meter", as_dict=True).items()}
+    giving = {meter: _by_text(rows.filter(pl.col("quantity") > 0)) for meter, rows in counted.items()}
     for key, entitlement in book.entitlements.items():
         giver = entitlement.given_by
         if giver.after is not None and giver.after.meter in counted:
             seen = pl.concat([seen, _seen(counted[giver.after.meter], key, giver.after)])
-        if giver.meter not in counted:
+        by_text = giving.get(giver.meter, {})
+        texts = having(by_text, giver.where)
+        if not texts:
             continue
-        rows = among(counted[giver.meter].filter(pl.col("quantity") > 0), giver.where)
+        rows = pl.concat([by_text[text] for text in texts])
         if giver.after is not None:
             rows = _after(rows, seen.filter(pl.col("entitlement") == key), giver.after)
         found += (_of_event(key, entitlement, row) for row in rows.sort("position").iter_rows(named=True))
     return found, seen
+
+
+def _by_text(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Part rows by what their dimensions say, once for all entitlements that ask for some."""
+    return {text: part for (text,), part in rows.partition_by("dimensions", as_dict=True).items()}
 
 
 def forgotten(seen: pl.DataFrame, book: PriceBook, day: date) -> pl.DataFrame:

@@ -2,9 +2,10 @@
 
 import polars as pl
 
-from billing.money import allocate, round_money
+from billing.money import POSTED, allocate, round_money
 from billing.price_book import PriceBook
-from billing.schema import POSTED, as_table
+from billing.schema import as_table
+from metering.order import in_order, runs
 
 _ORDER = ["month", "account", "subscription", "plan", "price", "kind", "starts_on", "phase_no", "dimensions"]
 _TIES = ["meter", "quantity", "exact", "amount"]
@@ -37,7 +38,14 @@ def owed(lines: pl.DataFrame) -> pl.DataFrame:
     Who owes nothing for anything gets no invoice; on an invoice, what cost nothing (usage within an
     allowance) is shown.
     """
-    return lines.filter((pl.col("amount") != 0).any().over("month", "account"))
+    costs = pl.col("amount") != 0
+    free = lines.filter(~costs)
+    if not len(free):
+        return lines
+    keys = ["month", "account"]
+    paying = lines.filter(costs).select(keys)
+    without = free.select(keys).unique().join(paying, on=keys, how="anti")
+    return lines.join(without, on=keys, how="anti", maintain_order="left") if len(without) else lines
 
 
 def number_lines(lines: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
@@ -45,21 +53,17 @@ def number_lines(lines: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
 
     A bill of a `part` of the month (`billing.progressive`) has its own, such as `INV-2026-01-acme-P1`.
     """
-    rows = _in_order(lines).with_columns(invoice=closing(), currency=pl.lit(book.currency))
-    if "part" in lines.columns:
-        own = pl.concat_str("invoice", pl.lit("-P"), "part")
-        rows = rows.with_columns(invoice=pl.when(pl.col("part") > 0).then(own).otherwise("invoice"))
+    rows, number = in_order(lines, _ORDER, _TIES), closing()
+    if is_parted := "part" in lines.columns:
         rows = rows.sort("month", "account", "part", maintain_order=True)
-    return as_table(rows.with_columns(line_no=pl.int_range(1, pl.len() + 1).over("invoice")), "invoice_lines")
-
-
-def _in_order(lines: pl.DataFrame) -> pl.DataFrame:
-    """Sort lines by their order and ties; texts are compared once each, and their places then sorted."""
-    names = [*_ORDER, *_TIES]
-    texts = {name: lines[name].unique().sort() for name in names if lines.schema[name] == pl.String}
-    places = [pl.col(name).cast(pl.Enum(known)).to_physical() for name, known in texts.items()]
-    by = lines.select(*places, *(name for name in names if name not in texts)).select(names)
-    return lines[by.select(pl.arg_sort_by(names)).to_series()]
+        own = pl.concat_str(number, pl.lit("-P"), "part")
+        number = pl.when(pl.col("part") > 0).then(own).otherwise(number)
+    bills = runs(rows, ["month", "account", "part"] if is_parted else ["month", "account"])
+    names = rows[bills.first].select(invoice=number).to_series()
+    rows = rows.with_columns(
+        invoice=names.gather(bills.number), line_no=bills.position(), currency=pl.lit(book.currency)
+    )
+    return as_table(rows, "invoice_lines")
 
 
 def closing() -> pl.Expr:

@@ -18,6 +18,7 @@ import polars as pl
 from billing.recognition import is_deferred
 from billing.schema import as_table, polars_schema
 from metering.frame import empty, shaped
+from metering.order import in_order, runs
 
 
 class Journal(NamedTuple):
@@ -37,11 +38,13 @@ def journal(pieces: Sequence[pl.DataFrame]) -> Journal:
     Raises AssertionError where an entry does not sum to zero in each of its currencies.
     """
     rows = pl.concat([piece for piece in pieces if len(piece)]) if any(map(len, pieces)) else _piece([])
-    rows = rows.filter(pl.col("amount") != 0).sort("month", "entry", "posting_no")
-    sums = rows.group_by("entry", "currency").agg(pl.col("amount").sum()).filter(pl.col("amount") != 0)
-    assert not len(sums), f"entries that do not sum to zero: {sums.sort('entry').head(5).rows()}"
-    rows = rows.with_columns(posting_no=pl.int_range(1, pl.len() + 1).over("entry"))
-    heads = rows.unique("entry", keep="first", maintain_order=True)
+    rows = in_order(rows.filter(pl.col("amount") != 0), ["month", "entry", "posting_no"])
+    entries = runs(rows, ["entry"])
+    if rows["currency"].n_unique() > 1 or (entries.sums(rows["amount"]) != 0).any():
+        sums = rows.group_by("entry", "currency").agg(pl.col("amount").sum()).filter(pl.col("amount") != 0)
+        assert not len(sums), f"entries that do not sum to zero: {sums.sort('entry').head(5).rows()}"
+    heads = rows[entries.first]
+    rows = rows.with_columns(posting_no=entries.position())
     return Journal(as_table(heads, "entries"), as_table(rows, "postings"))
 
 

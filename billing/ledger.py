@@ -6,14 +6,19 @@ not reproducible (DuckDB's are not), so equality is a matter of the canonical ex
 
 import hashlib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from tempfile import TemporaryDirectory
+from typing import Self
 
 import duckdb
 import polars as pl
 
+from billing.published import connect
 from billing.schema import TABLES, comment, ddl, polars_schema
 from billing.views import VIEWS
+
+__all__ = ("STORAGE_VERSION", "Ledger", "canonical", "connect", "digests")
 
 STORAGE_VERSION = "v1.4.0"
 """Ledgers are written in the format of DuckDB 1.4, so that older clients open them too."""
@@ -31,15 +36,19 @@ class Ledger:
         """Make an empty ledger in a new file, or in memory where no path is given."""
         connection = duckdb.connect(":memory:")
         connection.execute("set TimeZone = 'UTC'")
+        name = "memory"
         if path is not None:
+            name = "ledger"
             file = str(path).replace("'", "''")
             connection.execute(f"attach '{file}' as ledger (storage_version '{STORAGE_VERSION}')")
             connection.execute("use ledger")
-        for statement in ddl():
-            connection.execute(statement)
-        for name, view in VIEWS.items():
-            connection.execute(f'create view "{name}" as {view.query}')
-            connection.execute(comment("view", f'"{name}"', view.comment))
+        with TemporaryDirectory(prefix="saasim-") as directory:
+            template = Path(directory) / "empty.duckdb"
+            template.write_bytes(_empty())
+            quoted = str(template).replace("'", "''")
+            connection.execute(f"attach '{quoted}' as template (read_only)")
+            connection.execute(f"copy from database template to {name} (schema)")
+            connection.execute("detach template")
         return cls(connection)
 
     def post(self, tables: Mapping[str, pl.DataFrame]) -> None:
@@ -65,12 +74,18 @@ class Ledger:
         self.connection.unregister("fresh_rows")
 
 
-def connect(path: Path, config: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
-    """Open a published ledger to read it."""
-    connection = duckdb.connect(str(path), read_only=True, config=dict(config or {}))
-    if not (config or {}).get("lock_configuration"):
-        connection.execute("set TimeZone = 'UTC'")
-    return connection
+@cache
+def _empty() -> bytes:
+    """Return the file of a ledger without rows, made once a process: its tables and views take a second."""
+    with TemporaryDirectory(prefix="saasim-") as directory:
+        path = Path(directory) / "empty.duckdb"
+        with duckdb.connect(path) as connection:
+            for statement in ddl():
+                connection.execute(statement)
+            for name, view in VIEWS.items():
+                connection.execute(f'create view "{name}" as {view.query}')
+                connection.execute(comment("view", f'"{name}"', view.comment))
+        return path.read_bytes()
 
 
 def canonical(connection: duckdb.DuckDBPyConnection, name: str) -> pl.DataFrame:

@@ -31,6 +31,9 @@ Remainders = Literal["largest", "first", "last"]
 EXACT = pl.Decimal(38, 12)
 """The type of columns of quantities and of amounts before rounding."""
 
+POSTED = pl.Decimal(18, 4)
+"""The type of columns of amounts that are rounded."""
+
 SMALLEST = Decimal("0.000000000001")
 """The smallest part of a quantity or of an unrounded amount."""
 
@@ -69,7 +72,7 @@ def exact(number: Q) -> Q:
 
 def literal(number: Decimal) -> pl.Expr:
     """Return a number as a constant column; left to itself, Polars takes the scale from the digits."""
-    return pl.lit(exact(number), dtype=EXACT)
+    return pl.lit(f"{exact(number):f}").cast(EXACT)  # a text: for a Decimal, Polars imports numpy
 
 
 def times(amount: Q, factor: Q | Decimal | int) -> Q:

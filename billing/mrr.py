@@ -10,12 +10,11 @@ from typing import NamedTuple
 
 import polars as pl
 
-from billing.commitment import least
-from billing.discount import committed
-from billing.lines import months_of, months_since
-from billing.money import EXACT, literal, over
+from billing.lines import months_of
+from billing.money import EXACT
 from billing.price_book import PriceBook
 from billing.schema import as_table
+from billing.valuation import worth
 from metering.frame import shaped
 from metering.period import Period
 
@@ -29,14 +28,12 @@ HELD_SCHEMA = pl.Schema(
         "add_ons": pl.String(),
         "starts_on": pl.Date(),
         "stream": pl.String(),
+        "list_price": EXACT,
+        "commitment": EXACT,
         "amount": EXACT,
     }
 )
 """What a subscription was worth at a month's end, and the terms that made it so."""
-
-
-_OF = ["month", "subscription"]
-_TERMS = ["discount", "begun_on", "billing"]
 
 
 class Recurring(NamedTuple):
@@ -52,21 +49,7 @@ def held_at_month_ends(slices: pl.DataFrame, values: pl.DataFrame, book: PriceBo
     `values` says what each price of it is worth a month: (month, subscription, plan, key, value).
     """
     alive = slices.filter(pl.col("until_on") == pl.col("month_ends_on"), ~pl.col("trial"))
-    own = committed(values.join(alive.select(*_OF, *_TERMS), on=_OF), book)
-    worth = own.group_by(_OF).agg(amount=pl.col("value").sum())
-    found = alive.join(worth, on=_OF, how="left").with_columns(pl.col("amount").fill_null(0).cast(EXACT))
-    for key, plan in book.plans.items():
-        if plan.commitment:
-            year_no = months_since(pl.col("anchor_on"), pl.col("month")) // 12
-            floor = least([over(amount, 12) for amount in plan.commitment.amount], year_no)
-            most = pl.max_horizontal("amount", floor)
-            found = found.with_columns(amount=pl.when(pl.col("plan") == key).then(most).otherwise("amount"))
-        if plan.maximum is not None:
-            most = pl.min_horizontal("amount", literal(plan.maximum))
-            found = found.with_columns(amount=pl.when(pl.col("plan") == key).then(most).otherwise("amount"))
-    streams = {key: plan.stream for key, plan in book.plans.items()}
-    found = found.with_columns(stream=pl.col("plan").replace(streams))
-    return shaped(found.filter(pl.col("amount") > 0), HELD_SCHEMA)
+    return shaped(worth(alive, values, book).filter(pl.col("amount") > 0), HELD_SCHEMA)
 
 
 def recurring(
@@ -113,6 +96,8 @@ def _changes(held: pl.DataFrame, ended: pl.DataFrame, periods: Sequence[Period])
     cause = (
         pl.when(gone & pl.col("end_reason").is_in(["voluntary", "involuntary"]))
         .then("end_reason")
+        .when(gone & (pl.col("end_reason") == "paused"))
+        .then(pl.lit("pause"))
         .when(gone & (pl.col("plan_after") != pl.col("plan_before")))
         .then(pl.lit("plan"))
         .when(gone & (pl.col("seats_after") != pl.col("seats_before")))
@@ -127,7 +112,11 @@ def _changes(held: pl.DataFrame, ended: pl.DataFrame, periods: Sequence[Period])
         .then(pl.lit("seats"))
         .when(pl.col("add_ons") != pl.col("add_ons_before"))
         .then(pl.lit("add_on"))
-        .otherwise(pl.lit("price"))
+        .when(pl.col("list_price") != pl.col("list_price_before"))
+        .then(pl.lit("price"))
+        .when(pl.col("commitment") != pl.col("commitment_before"))
+        .then(pl.lit("commitment"))
+        .otherwise(pl.lit("discount"))
     )
     day = pl.when(gone).then("ended_on").otherwise("starts_on")
     in_month = (day >= pl.col("month")) & (day <= pl.col("month_ends_on"))

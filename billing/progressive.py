@@ -14,10 +14,10 @@ from billing.coverage import Covered
 from billing.day import with_days
 from billing.invoice import closing
 from billing.lines import months_of
-from billing.money import EXACT, ZERO, literal, round_money
+from billing.money import EXACT, POSTED, ZERO, literal, round_money
 from billing.price_book import PriceBook
 from billing.rating import CARRIED_SCHEMA, rate
-from billing.schema import POSTED, as_table
+from billing.schema import as_table
 from metering.frame import empty, shaped
 from metering.period import Period
 

@@ -22,6 +22,7 @@ from billing.proration import amount_column
 from billing.standing import idle
 from metering.frame import shaped
 from metering.meter import Meter
+from metering.order import joined
 from metering.query import EACH
 
 CARRIED_SCHEMA = pl.Schema(
@@ -38,6 +39,7 @@ CARRIED_SCHEMA = pl.Schema(
 
 _WINDOW = ["subscription", "plan", "price", "dimensions", "window"]
 _MONTH = ["month", "subscription", "plan"]
+_CHARGED = ["price", "dimensions"]
 _COUNTED = ["plan", "meter", "dimensions"]
 
 
@@ -62,7 +64,7 @@ def rate(usage: pl.DataFrame, slices: pl.DataFrame, book: PriceBook, carried: pl
     of quantity 0 are left out, but for what is due all the same (`billing.standing`).
     """
     counts = _counts(usage, book)
-    counted = usage.join(counts, on=_COUNTED)
+    counted = usage.join(counts, on=_COUNTED, maintain_order="left")
     found = counted.with_columns(dimensions="grouped", idle=pl.lit(value=False))
     unrated = usage.join(counts, on=_COUNTED, how="anti")
     standing = idle(found, slices, book).with_columns(idle=pl.lit(value=True))
@@ -150,15 +152,20 @@ def _held(rows: pl.DataFrame, slices: pl.DataFrame) -> pl.DataFrame:
 
 
 def _pooled(rows: pl.DataFrame, slices: pl.DataFrame) -> pl.DataFrame:
-    """Add up what the phases of one plan used in a month, and say when the service began and ended."""
+    """Add up what the phases of one plan used in a month, and say when the service began and ended.
+
+    `slices` counts the parts of the month; `part` and `whole` are those of the last.
+    """
+    last = ("seats", "part", "whole", "anchor_on", "since_on", "period_no", "period_starts_on")
     whole = slices.group_by(_MONTH).agg(
-        pl.col("seats", "anchor_on", "since_on", "period_no", "period_starts_on").sort_by("from_at").last(),
+        pl.col(last).sort_by("from_at").last(),
+        slices=pl.len(),
         starts_on=pl.col("from_on").min(),
         ends_on=_end().max(),
         is_step=pl.col("is_step").all(),
     )
     keys = [*_MONTH, "account", "meter", "price", "stream", "dimensions", "plain"]
-    return _added_up(rows, keys).join(whole, on=_MONTH)
+    return joined(_added_up(rows, keys), whole, _MONTH)
 
 
 def _rounded(flows: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
@@ -179,10 +186,18 @@ def _end() -> pl.Expr:
 
 
 def _added_up(rows: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    """Add up usage; what comes to nothing is left out, unless nothing costs something."""
+    """Add up usage; what comes to nothing is left out, unless nothing costs something.
+
+    Most rows are the only ones of their keys: those whose keys hash alike with others' are looked at.
+    """
     sums = [pl.col("quantity").sum(), pl.col("idle").any()]
     sums += [] if "phase_no" in keys else [pl.col("phase_no").max()]
-    found = rows.group_by(keys).agg(sums)
+    names = [*keys, *(expression.meta.output_name() for expression in sums)]
+    shares = rows.select(pl.struct(*_MONTH, *_CHARGED, keys[3]).hash().is_duplicated()).to_series()
+    found = rows.select(names)
+    if shares.any():
+        together = rows.filter(shares).group_by(keys).agg(sums)
+        found = pl.concat([found.filter(~shares), together.select(names)])
     return found.filter((pl.col("quantity") != 0) | pl.col("idle")).drop("idle")
 
 
@@ -225,12 +240,22 @@ def _flow(rows: pl.DataFrame, price: Price, slices: pl.DataFrame, conventions: C
         exact = charge(price, pl.col("quantity"), before=pl.col("before"), allowance=allowance)
         return _usage_charges(rows, allowance, exact)
     if price.allowance:
-        parts = slices.join(rows.select(_MONTH), on=_MONTH, how="semi")
         is_full = conventions.allowance == "full" or conventions.proration == "none"
-        included = allowance.max() if is_full else amount_column(allowance, conventions).sum()
-        rows = rows.join(parts.group_by(_MONTH).agg(allowance=included), on=_MONTH)
+        part = allowance if is_full else amount_column(allowance, conventions)
+        rows = _included(rows, slices, part, is_full=is_full)
         allowance = pl.col("allowance")
     return _usage_charges(rows, allowance, charge(price, pl.col("quantity"), allowance=allowance))
+
+
+def _included(rows: pl.DataFrame, slices: pl.DataFrame, allowance: pl.Expr, *, is_full: bool) -> pl.DataFrame:
+    """Put beside flows what is included: of the one part of the month there is, or of several together."""
+    single = rows.filter(pl.col("slices") == 1).with_columns(allowance=allowance)
+    if len(single) == len(rows):
+        return single
+    several = rows.filter(pl.col("slices") > 1)
+    parts = slices.join(several.select(_MONTH), on=_MONTH, how="semi")
+    sums = parts.group_by(_MONTH).agg(allowance=allowance.max() if is_full else allowance.sum())
+    return pl.concat([single, several.join(sums, on=_MONTH)])
 
 
 def _allowance(price: Price) -> pl.Expr:

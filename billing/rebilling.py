@@ -150,26 +150,36 @@ def replay(
     if accounts is not None:
         recorded = Selection(recorded, accounts)
     read = [book if isinstance(book, PriceBook) else price_book.load(Path(book)) for book in chosen]
-    known = list[Measured]()
-    for book in read:
+    known, folds = list[Measured](), [folded(recorded, book) for book in read]
+    for book, fold in zip(read, folds, strict=True):
         with _engine().cursor() as connection:
             last = known[-1] if known else measured
-            known.append(metered(recorded, book, connection=connection, known=last))
+            known.append(metered(recorded, book, connection=connection, known=last, fold=fold))
 
-    def billed(book: PriceBook, metering: Measured) -> Replay:
+    def billed(book: PriceBook, fold: Subscriptions, metering: Measured) -> Replay:
         with _engine().cursor() as connection:
-            return _replayed(recorded, book, transition, metering, connection)
+            tables = close(
+                recorded,
+                book=book,
+                connection=connection,
+                measured=metering.usage,
+                folded=fold,
+                transition=transition,
+            )
+        return Replay(book, tables, measured=metering, transition=transition)
 
     # Engines let go of the interpreter while they work, so several books keep several cores busy.
     with ThreadPoolExecutor(max_workers=min(len(read), os.cpu_count() or 1)) as workers:
-        found = list(workers.map(billed, read, known))
+        found = list(workers.map(billed, read, folds, known))
     return found if several else found[0]
 
 
 @cache
 def _engine() -> duckdb.DuckDBPyConnection:
     """Start DuckDB once: that takes longer than to bill a few accounts."""
-    return Ledger.create().connection
+    connection = duckdb.connect(":memory:")
+    connection.execute("set TimeZone = 'UTC'")
+    return connection
 
 
 def opened(directory: Path) -> Log:
@@ -178,26 +188,26 @@ def opened(directory: Path) -> Log:
     return Log.open(inner if inner.is_dir() else directory)
 
 
-def _replayed(
-    log: Log,
-    book: PriceBook,
-    transition: Transition | None,
-    measured: Measured,
-    connection: duckdb.DuckDBPyConnection,
-) -> Replay:
-    tables = close(log, book=book, connection=connection, measured=measured.usage, transition=transition)
-    return Replay(book, tables, measured=measured, transition=transition)
+def folded(log: Log, book: PriceBook) -> Subscriptions:
+    """Fold the facts of a log that came in time into subscriptions, as a book understands them."""
+    subscriptions = Subscriptions()
+    subscriptions.apply(in_time(log).facts(), book)
+    return subscriptions
 
 
 def metered(
-    log: Log, book: PriceBook, *, connection: duckdb.DuckDBPyConnection, known: Measured | None = None
+    log: Log,
+    book: PriceBook,
+    *,
+    connection: duckdb.DuckDBPyConnection,
+    known: Measured | None = None,
+    fold: Subscriptions | None = None,
 ) -> Measured:
     """Measure a log for a book, or take what is known where that would be the same.
 
     Of what is known of the whole log, a selection takes what its own subscriptions used.
     """
-    source, subscriptions = in_time(log), Subscriptions()
-    subscriptions.apply(source.facts(), book)
+    subscriptions = fold or folded(log, book)
     lives = spans(subscriptions.frame(), log.periods, book.conventions)
     lives = lives.sort("subject", "phase_no", "starts_at")
     if known is not None and known.serves(book.meters, lives):
@@ -207,7 +217,7 @@ def metered(
         if Measured(known.meters, own, known.usage).serves(book.meters, lives):
             used = known.usage.join(lives.select("subject").unique(), on="subject", how="semi")
             return Measured(book.meters, lives, used)
-    usage = measure(connection, source, meters=book.meters, spans=lives, periods=log.periods)
+    usage = measure(connection, in_time(log), meters=book.meters, spans=lives, periods=log.periods)
     return Measured(book.meters, lives, usage)
 
 
@@ -217,6 +227,7 @@ def rebill(
     *,
     book: PriceBook,
     measured: pl.DataFrame | None = None,
+    folded: Subscriptions | None = None,
     step: int = 0,
     transition: Transition | None = None,
     progress: Callable[[Period, Billed], None] | None = None,
@@ -227,6 +238,7 @@ def rebill(
         book=book,
         connection=ledger.connection,
         measured=measured,
+        folded=folded,
         step=step,
         transition=transition,
         progress=progress,

@@ -10,9 +10,8 @@ import polars as pl
 
 from billing.grant import Grant
 from billing.lines import months_of
-from billing.money import EXACT, ZERO, literal, over, round_money, times
+from billing.money import EXACT, POSTED, ZERO, literal, over, round_money, times
 from billing.price_book import PriceBook
-from billing.schema import POSTED
 from metering.frame import empty, shaped
 from metering.period import Period
 

@@ -37,9 +37,17 @@ class Item(NamedTuple):
 
 def charged(slices: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
     """Charge each phase's part of each period, once it is over, for what its plan and its add-ons cost."""
-    is_over = book.conventions.recurring == "arrears"
-    priced = _priced(slices, book) if is_over else None
-    if priced is None:
+    return _charged(_priced(slices, book), book)
+
+
+def charged_and_valued(slices: pl.DataFrame, book: PriceBook) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return `charged` and `values` of slices of calendar months, each of which is priced once for both."""
+    priced = _priced(slices, book)
+    return _charged(priced, book), _valued(priced)
+
+
+def _charged(priced: pl.DataFrame | None, book: PriceBook) -> pl.DataFrame:
+    if priced is None or book.conventions.recurring != "arrears":
         return empty(CHARGE_SCHEMA)
     part = part_of_units_column(pl.col("full"), pl.col("quantity"), book)
     due = priced.filter(pl.col("is_whole") | (pl.col("part") > 0)).with_columns(
@@ -59,10 +67,14 @@ def values(slices: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
 
     `slices` are those of calendar months. What is worth nothing is left out.
     """
-    priced = _priced(slices.filter(pl.col("until_on") == pl.col("month_ends_on")), book)
+    return _valued(_priced(slices, book))
+
+
+def _valued(priced: pl.DataFrame | None) -> pl.DataFrame:
     if priced is None:
         return empty(VALUE_SCHEMA)
-    return shaped(priced.rename({"price": "key", "full": "value"}), VALUE_SCHEMA)
+    last = priced.filter(pl.col("until_on") == pl.col("month_ends_on"))
+    return shaped(last.rename({"price": "key", "full": "value"}), VALUE_SCHEMA)
 
 
 def _priced(slices: pl.DataFrame, book: PriceBook) -> pl.DataFrame | None:

@@ -13,10 +13,9 @@ import polars as pl
 
 from billing.dimension import among, with_value, written
 from billing.lines import CHARGE_SCHEMA, charges
-from billing.money import EXACT, ZERO, round_money, times
+from billing.money import EXACT, POSTED, ZERO, round_money, times
 from billing.price_book import PriceBook
 from billing.rule import Refund
-from billing.schema import POSTED
 from metering.frame import empty, shaped
 
 FEES_SCHEMA = pl.Schema(

@@ -18,10 +18,10 @@ import polars as pl
 
 from billing.bill import Billed, Carried, bill
 from billing.invoice import closing
-from billing.money import EXACT
+from billing.money import EXACT, POSTED
 from billing.price_book import PriceBook
 from billing.progressive import LINE
-from billing.schema import POSTED, as_table, polars_schema
+from billing.schema import as_table, polars_schema
 from metering.event import AccountSignedUp, SubscriptionStarted
 from metering.frame import empty, shaped
 from metering.known import Source, known, late_facts, late_subjects, shelved

@@ -13,12 +13,12 @@ import polars as pl
 
 from billing.dimension import with_value
 from billing.lines import months_since, year_start
-from billing.money import EXACT, apportion, round_money
+from billing.money import EXACT, POSTED, apportion, round_money
 from billing.price import Rate
 from billing.price_book import PriceBook
 from billing.pricing import charge
 from billing.rule import Agreement
-from billing.schema import POSTED, as_table, polars_schema
+from billing.schema import as_table, polars_schema
 from metering.document import Problem, Problems, did_you_mean
 from metering.event import DealReferred, SoldThroughPartner
 from metering.frame import empty, shaped

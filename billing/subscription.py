@@ -222,7 +222,7 @@ def _cancel(
     phases = state.phases.get(data.subscription)
     if not phases:
         return "no such subscription"
-    end = _end(data.effective_on, at, book)
+    end = cancelled_at(data.effective_on, at, book)
     if phases[-1].ends_at is not None and phases[-1].ends_at <= end:
         return "the subscription has ended before"
     kept = [phase for phase in phases if phase.starts_at < end]
@@ -232,7 +232,7 @@ def _cancel(
     return ""
 
 
-def _end(effective_on: date, at: datetime, book: PriceBook) -> datetime:
+def cancelled_at(effective_on: date, at: datetime, book: PriceBook) -> datetime:
     """Return when a subscription ends that is cancelled at `at` for a day, which it does not have any more.
 
     One that is cancelled for the same day has that day where the book bills it.

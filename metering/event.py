@@ -80,7 +80,7 @@ class AddOnDropped(NamedTuple):
 
 
 class SubscriptionCancelled(NamedTuple):
-    """The subscription ends before `effective_on`; the reason is `voluntary` or `involuntary`."""
+    """The subscription ends before `effective_on`; the reason is `voluntary`, `involuntary` or `paused`."""
 
     subscription: str
     effective_on: date

@@ -142,6 +142,12 @@ class Log:
         ]
         return cls(directory, [Block(**json.loads(line)) for line in lines])
 
+    def copied(self, directory: Path) -> Self:
+        """Return this log in a directory that holds a copy of it; its facts are not read a second time."""
+        copy = type(self)(directory, list(self.blocks))
+        copy._facts = self._facts  # noqa: SLF001 - of its own kind
+        return copy
+
     @property
     def head(self) -> str:
         """The hash over everything in the log."""

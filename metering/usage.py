@@ -13,6 +13,7 @@ from metering import correction
 from metering.frame import empty, shaped
 from metering.known import Known, Source, in_order
 from metering.meter import USAGE, Meter
+from metering.order import in_order as in_rows
 from metering.period import Period, add_months
 from metering.query import adds_up, aggregate, dimensions, path, sources, text
 from metering.weighted import SLICE_SCHEMA, WEIGHED_SCHEMA, weigh, weighted
@@ -49,6 +50,7 @@ EVENT_SCHEMA = pl.Schema({**DAY_SCHEMA, "position": pl.Int64()})
 """What `single_events` returns, in no order: a row for each event that a meter counts."""
 
 _WHERE = ["subject", "month", "segment"]
+_ROWS = ["subject", "month", "meter", "dimensions", "phase_no"]
 
 
 def measure(
@@ -93,7 +95,7 @@ def _measure_months(
     found = counted.join(pl.concat([whole, cut.select(whole.columns)]), on=_WHERE, how="left")
     if found["phase_no"].null_count():
         found = _merged(found)
-    return shaped(found, MEASURED_SCHEMA)
+    return in_rows(shaped(found, MEASURED_SCHEMA), _ROWS)
 
 
 def _measure_periods(

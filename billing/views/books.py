@@ -1,20 +1,11 @@
-"""Views: the questions that people ask a ledger first, as SQL that stays in the database.
+"""The books: what people ask a ledger first, from subscriptions to postings and back to their usage.
 
-Every view has a comment in the database and a place in docs/reference/ledger.md. Amounts of money in views
-are sums only: SQL never rounds.
+Amounts of money are sums only: nothing here is rounded.
 """
 
-from typing import NamedTuple
+from billing.views.view import View
 
-
-class View(NamedTuple):
-    """A view: what it says, and its query."""
-
-    comment: str
-    query: str
-
-
-VIEWS: dict[str, View] = {
+BOOKS: dict[str, View] = {
     "subscriptions": View(
         "Every subscription with its last known terms, and whether it still lives.",
         """
@@ -47,7 +38,7 @@ VIEWS: dict[str, View] = {
                 sum(amount) filter (kind = 'reactivation') as reactivation,
                 sum(amount) filter (kind = 'expansion') as expansion,
                 sum(amount) filter (kind = 'contraction') as contraction,
-                sum(amount) filter (kind = 'churn') as churn
+                sum(amount) filter (kind = 'churn') as churn, sum(amount) filter (kind = 'fx') as fx
             from mrr_movements group by month
         ), held as (
             select month, sum(amount) as closing, count(distinct account) as customers
@@ -56,8 +47,40 @@ VIEWS: dict[str, View] = {
         select m.month, coalesce(lag(closing) over (order by m.month), 0) as opening,
             coalesce(new, 0) as new, coalesce(reactivation, 0) as reactivation,
             coalesce(expansion, 0) as expansion, coalesce(contraction, 0) as contraction,
-            coalesce(churn, 0) as churn, coalesce(closing, 0) as closing, coalesce(customers, 0) as customers
+            coalesce(churn, 0) as churn, coalesce(fx, 0) as fx, coalesce(closing, 0) as closing,
+            coalesce(customers, 0) as customers
         from months m left join moved on moved.month = m.month left join held on held.month = m.month
+        """,
+    ),
+    "mrr_restated_by_month": View(
+        "Committed MRR at each month's end as it was reported, and with all that is known by now: late facts "
+        "move the month in which they became known, or the one in which they hold.",
+        """
+        with months as (
+            select unnest(generate_series(min(effective_on), max(booked_on), interval 1 month))::date as day
+            from (select date_trunc('month', effective_on) as effective_on, booked_on
+                from mrr_changes where not scheduled)
+        )
+        select m.day as month,
+            coalesce(sum(c.amount) filter (c.booked_on <= last_day(m.day)), 0) as reported,
+            coalesce(sum(c.amount) filter (c.effective_on <= last_day(m.day)), 0) as restated
+        from months m left join mrr_changes c on not c.scheduled
+        group by m.day order by month
+        """,
+    ),
+    "mrr_ahead_by_month": View(
+        "Committed MRR at each of the next 12 months' ends by what is known at the ledger's end: what was "
+        "announced, and what the price book does by itself. Trials that may convert are left out.",
+        """
+        with last as (select max(month) as month, sum(amount) filter (month = (
+                select max(month) from mrr_balances)) as amount from mrr_balances),
+        tried as (select distinct subscription from mrr_changes where scheduled and cause = 'trial'),
+        ahead as (select * from mrr_changes c anti join tried using (subscription) where c.scheduled)
+        select (last.month + to_months(n::integer))::date as month, last.amount + coalesce((
+            select sum(a.amount) from ahead a
+            where a.effective_on <= last_day(last.month + to_months(n::integer))
+        ), 0) as cmrr
+        from last cross join range(13) r(n) where last.month is not null order by month
         """,
     ),
     "invoice_status": View(
@@ -169,4 +192,4 @@ VIEWS: dict[str, View] = {
         """,
     ),
 }
-"""Every view by its name."""
+"""Every view of what was sold, billed, booked and paid, by its name."""

@@ -58,7 +58,7 @@ def usage(
     of corrections, as the first column. `types` are those of `number_texts`.
     """
     mapped, lanes = stage.mapped, sorted(enumerate(stage.lanes), key=lambda lane: lane[1].suffix)
-    source = "source" if stage.has_source else literal(str(mapped.source))
+    source = "source" if stage.has_source else _typed(literal(str(mapped.source)), "source", types)
     key = "id" if stage.has_ids else f"prefix || lpad(number::varchar, {ROW_DIGITS}, '0')"
     first = "correction, " if with_reason else ""
     columns = (
@@ -66,12 +66,14 @@ def usage(
     )
     parts = {
         "suffix": [literal(lane.suffix) for _, lane in lanes],
-        "meter": [_kept(stage, f"meter{n}", lane.meter) for n, lane in lanes],
+        "meter": [_typed(_kept(stage, f"meter{n}", lane.meter), "meter", types) for n, lane in lanes],
         "quantity": [f"quantity{n}" for n, _ in lanes],
-        "dimensions": [_kept(stage, f"dimensions{n}", lane.dimensions) for n, lane in lanes],
+        "dimensions": [
+            _typed(_kept(stage, f"dimensions{n}", lane.dimensions), "dimensions", types) for n, lane in lanes
+        ],
     }
     made = [f"{_each(values)} as {name}" for name, values in parts.items()]
-    rows = _rows(stage, where, joins_accounts=joins_accounts)
+    rows = _rows(stage, where, joins_accounts=joins_accounts, types=types)
     events = f"select *, {', '.join(made)} from ({rows})"
     return f"select {columns}, {known_at(stage)} as recorded_at from ({events}) where quantity is not null"
 
@@ -81,19 +83,47 @@ def known_at(stage: Stage) -> str:
     return "known_at" if stage.mapped.recorded else "occurred_at"
 
 
-def _rows(stage: Stage, where: str, *, joins_accounts: bool) -> str:
-    """Return SQL for the rows in the order of their events."""
+def _typed(value: str, name: str, types: Mapping[str, str]) -> str:
+    return f"{value}::{types[name]}" if name in types else value
+
+
+def _rows(stage: Stage, where: str, *, joins_accounts: bool, types: Mapping[str, str]) -> str:
+    """Return SQL for the rows in the order of their events; texts are short numbers before they are moved."""
     own = [column.split()[0] for column in stage.shape()]
-    columns = [f"s.{name}" for name in own if name not in {"reason", "value", "file", "account", "subject"}]
-    columns.append("k.subscription as subject" if joins_accounts else "s.subject")
+    kinds = {name: types.get(name.rstrip("0123456789"), "varchar") for name in own}
+    columns = [
+        f"s.{name}::{kinds[name]} as {name}" if kinds[name] != "varchar" else f"s.{name}"
+        for name in own
+        if name not in {"reason", "value", "file", "account", "subject"}
+    ]
+    subject = "k.subscription" if joins_accounts else "s.subject"
+    columns.append(f"{_typed(subject, 'subject', types)} as subject")
     joins = "join known k on k.name = s.subject" if joins_accounts else ""
     if not stage.has_ids:
         columns += ["s.rowid - e.first + e.row as number", "e.prefix"]
         joins += " join extents e on e.number = s.file"
-    key = "s.id" if stage.has_ids else "s.rowid"  # files stand on the stage in the order of their hashes
-    order = ["s.occurred_at", *(["s.source"] if stage.has_source else []), key]
-    tables = f"stage s {joins} where {SOUND} and {where}"
-    return f"select {', '.join(columns)} from {tables} order by {', '.join(order)}"
+    rows = f"select {', '.join(columns)} from stage s {joins} where {SOUND} and {where}"
+    if not joins and _stands_in_order(stage, where):
+        return rows
+    return f"{rows} order by {', '.join(f's.{name}' for name in _order(stage))}"
+
+
+def _order(stage: Stage) -> list[str]:
+    """Name what orders rows; those without names have places: files stand in the order of their hashes."""
+    return ["occurred_at", *["source"] * stage.has_source, "id" if stage.has_ids else "rowid"]
+
+
+def _stands_in_order(stage: Stage, where: str) -> bool:
+    """Whether rows stand on the stage as a block has them, as most do: then nothing is sorted."""
+    names = _order(stage)
+    told = ", ".join(f"s.{name} as {name}, lag(s.{name}) over () as {name}_before" for name in names)
+    falls, ties = [], "true"
+    for name in names:
+        falls.append(f"({ties} and {name} < {name}_before)")
+        ties += f" and {name} = {name}_before"
+    rows = f"select {told} from stage s where {SOUND} and {where}"
+    found = stage.connection.execute(f"select 1 from ({rows}) where {' or '.join(falls)} limit 1")
+    return not found.fetchall()
 
 
 def _kept(stage: Stage, name: str, value: str) -> str:

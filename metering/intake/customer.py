@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
 
@@ -21,8 +22,9 @@ from metering.event import EVENTS, AccountSignedUp, Event, SubscriptionCancelled
 from metering.intake import reading
 from metering.intake.mapping import Accounts, Column, Contract, Instant, Map, Owner
 from metering.intake.quarantine import BLANK, REASONS, SOUND
+from metering.intake.reading import listed
 from metering.intake.source import broken, inspect, rejected, scan, sql_path
-from metering.intake.stage import Stage
+from metering.intake.stage import FACTS, Stage
 
 ACCOUNTS, SUBSCRIPTIONS = "import/accounts", "import/subscriptions"
 """Who tells of customers: the map, or the file that it describes. In this order a block keeps them."""
@@ -217,8 +219,9 @@ def _events(path: Path, mapped: Accounts, connection: duckdb.DuckDBPyConnection)
     source = inspect(path, mapped)
     text = "::varchar as line from read_json_objects"
     form = {"lines": "newline_delimited", "array": "array"}.get(source.shape, "unstructured")
+    facts = f"where json ->> 'type' in ({listed(FACTS)})" if mapped.among_usage else ""
     try:
-        rows = connection.execute(f"select json{text}({sql_path(path)}, format='{form}')").fetchall()
+        rows = connection.execute(f"select json{text}({sql_path(path)}, format='{form}') {facts}").fetchall()
     except duckdb.Error as error:
         yield Problem(str(path), f"cannot be read: {str(error).splitlines()[0][:200]}", "mend it")
         return
@@ -234,7 +237,7 @@ def _event(place: str, line: str) -> Event | Problem:
     kind = str(told["type"])
     if kind not in EVENTS or kind == "usage.recorded":
         return Problem(place, f"no business fact {kind!r}", did_you_mean(kind, EVENTS))
-    hints, data = get_type_hints(EVENTS[kind]), told["data"]
+    hints, data = _hints(kind), told["data"]
     for key, value in data.items() if isinstance(data, dict) else ():
         hint = hints.get(key)
         if hint is None:
@@ -244,7 +247,19 @@ def _event(place: str, line: str) -> Event | Problem:
     try:
         at = datetime.fromisoformat(told["time"])
         assert at.tzinfo is not None
+        known_at = datetime.fromisoformat(told["recordedtime"]) if told.get("recordedtime") else None
+        assert known_at is None or known_at.tzinfo is not None
         made = decode(kind, json.dumps(data))
     except (AssertionError, ValueError, TypeError, InvalidOperation) as error:
         return Problem(place, f"cannot be read ({error})", "write the fields of docs/reference/events.md")
-    return Event(told["source"], told["id"], told["subject"], at.astimezone(UTC).replace(tzinfo=None), made)
+    name = (told["source"], told["id"], told["subject"])
+    return Event(*name, _utc(at), made, None if known_at is None else _utc(known_at))
+
+
+@cache
+def _hints(kind: str) -> dict[str, Any]:
+    return get_type_hints(EVENTS[kind])
+
+
+def _utc(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(tzinfo=None)

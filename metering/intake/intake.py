@@ -76,11 +76,13 @@ def take(
     stage = Stage.begin(spill, mapped, memory)
     try:
         repeated = _load(stage, sources, progress)
+        if mapped.accounts and mapped.accounts.among_usage:
+            accounts = [*accounts, *(one.source.path for one in stage.extents)]
         customers = _customers(stage, accounts, mapped)
         progress("looking for rows that were told twice")
         repetition.settle(stage)
         taken = _counted(stage, repeated)
-        if not taken.written:
+        if not taken.written and not (customers and mapped.accounts and mapped.accounts.among_usage):
             raise _nothing(stage, taken)
         facts = customers.facts if customers else by_rule(stage)
         _list_extents(stage)
@@ -147,6 +149,10 @@ def _customers(stage: Stage, accounts: Sequence[Path], mapped: Map) -> Customers
             "insert into known select unnest(?), unnest(?)",
             [[name for name, _ in part], [key for _, key in part]],
         )
+    if mapped.accounts.unknown == "keep":
+        stage.connection.execute(f"""
+            insert into known select distinct subject, subject from stage
+            where {SOUND} and subject not in (select name from known)""")
     stage.connection.execute(f"""
         update stage set reason = 'unknown_account', value = left(subject, {VALUE_LETTERS})
         where {SOUND} and subject not in (select name from known)""")
@@ -274,9 +280,9 @@ def _by_month(stage: Stage) -> dict[str, tuple[int, int]]:
 def _periods(stage: Stage, facts: Sequence[Event]) -> list[Period]:
     """Return the months of the log, from the first occurrence to the last thing that became known."""
     query = f"select min(occurred_at), max({block.known_at(stage)}) from stage where {SOUND}"
-    first, last = stage.connection.execute(query).fetchall()[0]
-    starts: list[datetime] = [first, *(fact.occurred_at for fact in facts)]
-    ends: list[datetime] = [last, *(fact.recorded_at or fact.occurred_at for fact in facts)]
+    used: list[datetime] = [at for at in stage.connection.execute(query).fetchall()[0] if at is not None]
+    starts = [*used, *(fact.occurred_at for fact in facts)]
+    ends = [*used, *(fact.recorded_at or fact.occurred_at for fact in facts)]
     begins, ends_on = min(starts).date().replace(day=1), max(ends).date()
     count = months_between(begins, ends_on) + 1
     if count > MONTHS_MAX:

@@ -65,18 +65,24 @@ def _lane(usage: Usage, at: Mapping[str, str], kinds: Mapping[str, str]) -> Lane
     number = f"{usage.quantity}::decimal(38, 12)"
     if isinstance(usage.quantity, str):
         number = reading.quantity(text, kinds[usage.quantity])
-    parts = [
-        f"{literal(name)}, coalesce({at[column]}, '')" for name, column in sorted(usage.dimensions.items())
-    ]
     return Lane(
         active=f"coalesce({' and '.join(tests)}, false)" if tests else "true",
         meter=_meter(usage.meter, at),
         text=text,
         number=number,
-        dimensions=f"json_object({', '.join(parts)})::varchar" if parts else "''",
+        dimensions=_dimensions(usage, at),
         optional=str(usage.optional).lower(),
         suffix="",
     )
+
+
+def _dimensions(usage: Usage, at: Mapping[str, str]) -> str:
+    if isinstance(usage.dimensions, str):
+        return f"coalesce({at[usage.dimensions]}, '')" if usage.dimensions else "''"
+    parts = [
+        f"{literal(name)}, coalesce({at[column]}, '')" for name, column in sorted(usage.dimensions.items())
+    ]
+    return f"json_object({', '.join(parts)})::varchar" if parts else "''"
 
 
 def _meter(meter: str | Named, at: Mapping[str, str]) -> str:

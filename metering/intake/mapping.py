@@ -145,12 +145,13 @@ class Usage(Record):
 
     `when` limits it to rows whose columns have these values. With `optional` a row without a quantity makes
     no such event, instead of being quarantined. `name` tells apart events that a row makes for one meter.
+    `dimensions` says in which columns their values stand, or names one that holds them all as a JSON object.
     """
 
     meter: str | Named
     quantity: str | int = 1
     when: dict[str, str | tuple[str, ...]] = {}
-    dimensions: dict[str, str] = {}
+    dimensions: dict[str, str] | str = {}
     optional: bool = False
     name: str = ""
 
@@ -158,6 +159,12 @@ class Usage(Record):
     def key(self) -> str:
         """What tells the events of a row apart."""
         return self.name or (self.meter if isinstance(self.meter, str) else self.meter.column)
+
+    @property
+    def dimension_columns(self) -> tuple[str, ...]:
+        """The columns in which the values of dimensions stand."""
+        named = self.dimensions
+        return ((named,) if named else ()) if isinstance(named, str) else tuple(named.values())
 
 
 class Corrections(Record):
@@ -170,7 +177,9 @@ class Accounts(Record):
     """The second file (`--accounts`): a row for each subscription, of CSV, Parquet or JSON.
 
     Every key but `columns` takes a column, or a text for all rows. With `format = "cloudevents"` the file
-    holds business facts as `saasim` writes them, and the other keys are left out.
+    holds business facts as `saasim` writes them, and the other keys are left out; with `among_usage` they
+    stand in the files of usage themselves. Usage of an account that the file does not have is quarantined,
+    or (`unknown = "keep"`) kept for nobody: the bill says that it has no subscription.
     """
 
     format: Form = "csv"
@@ -188,11 +197,15 @@ class Accounts(Record):
     billing: str | Column = "month"
     starts: Instant | None = None
     ends: Instant | None = None
+    unknown: Literal["quarantine", "keep"] = "quarantine"
+    among_usage: bool = False
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if self.format == "cloudevents":
             return self
+        if self.among_usage:
+            raise ValueError('only format = "cloudevents" tells facts from usage; remove among_usage')
         missing = [key for key in ("account", "plan", "starts") if not getattr(self, key)]
         if missing:
             raise ValueError(f"needs {', '.join(missing)}; name the columns, or the plan")
@@ -296,7 +309,7 @@ def _named(found: Map) -> Iterator[tuple[str, str]]:
         if isinstance(usage.quantity, str):
             yield usage.quantity, f"{place}.quantity"
         yield from ((column, f"{place}.when") for column in usage.when)
-        yield from ((column, f"{place}.dimensions") for column in usage.dimensions.values())
+        yield from ((column, f"{place}.dimensions") for column in usage.dimension_columns)
     if found.corrections and isinstance(found.corrections.reason, Column):
         yield found.corrections.reason.column, "corrections.reason"
 

@@ -37,6 +37,7 @@ REASONS = {
     "no_usage": "every quantity is empty",
     "no_quantity": "the quantity is empty",
     "bad_quantity": "the quantity is no number, too large, or finer than 12 places",
+    "bad_dimensions": "the dimensions are no JSON object",
     "negative_quantity": "the quantity is negative, and the map has no [corrections]",
     "conflict": "another row has the same name and other content",
 }

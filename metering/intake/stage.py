@@ -11,17 +11,20 @@ from typing import NamedTuple, Self
 import duckdb
 
 from metering.document import Problems, problem
-from metering.event import QUANTITY_MAX
+from metering.event import EVENTS, QUANTITY_MAX
 from metering.intake import reading
 from metering.intake.lane import is_constant, lanes
 from metering.intake.mapping import Column, Map, Named
-from metering.intake.quarantine import VALUE_LETTERS
-from metering.intake.reading import literal
+from metering.intake.quarantine import BLANK, VALUE_LETTERS
+from metering.intake.reading import listed, literal
 from metering.intake.source import Source, broken, rejected, scan
 
 MEMORY = "1GB"
 """What DuckDB may take; the rest waits in a directory beside the log."""
 
+
+FACTS = sorted(name for name in EVENTS if name != "usage.recorded")
+"""The types of the CloudEvents that are business facts."""
 
 _SIZE = re.compile(r"[1-9][0-9]{0,6}(MB|GB|TB)")
 
@@ -191,6 +194,8 @@ class Stage:
         """Return SQL for the first thing that is wrong with a row."""
         mapped, time = self.mapped, self._at(self.mapped.time.column)
         tests = {"flaw is not null": "flaw"}
+        if mapped.accounts and mapped.accounts.among_usage:
+            tests[f"{self._at('type')} in ({listed(FACTS)})"] = literal(BLANK)
         if mapped.format == "cloudevents":
             needed = [self._at(name) for name in ("specversion", "type", "id")]
             missing = " or ".join(f"{text} is null" for text in needed)
@@ -230,6 +235,7 @@ class Stage:
         for n, lane in enumerate(self.lanes):
             test = f"quantity{n} between {least} and {QUANTITY_MAX:f}"
             tests.append(test if is_constant(lane.meter) else f"{test} and meter{n} <> ''")
+            tests += [_is_object(f"dimensions{n}")] * self._tells_dimensions()
         return f"coalesce({' and '.join(tests)}, false)"
 
     def _usage_tests(self) -> dict[str, str]:
@@ -245,9 +251,15 @@ class Stage:
         for n in every:
             wrong = f"quantity{n} is null or {reading.is_too_large(f'quantity{n}')}"
             tests[f"active{n} and text{n} is not null and ({wrong})"] = "'bad_quantity'"
+            if self._tells_dimensions():
+                tests[f"active{n} and not {_is_object(f'dimensions{n}')}"] = "'bad_dimensions'"
             if not self.mapped.corrections:
                 tests[f"active{n} and quantity{n} < 0"] = "'negative_quantity'"
         return tests
+
+    def _tells_dimensions(self) -> bool:
+        """Tell whether a column holds the dimensions of a lane as JSON; otherwise they are made here."""
+        return any(usage.dimensions and isinstance(usage.dimensions, str) for usage in self.mapped.usage)
 
     def _value(self) -> str:
         """Return SQL for what is wrong with a row; NULL for a sound one."""
@@ -278,3 +290,9 @@ class Stage:
         if not chosen:
             return "''"
         return f"concat_ws(' ', {', '.join(self._at(column) for column in sorted(chosen))})"
+
+
+def _is_object(text: str) -> str:
+    """Say whether a text is empty or an object of JSON."""
+    kind = f"case when json_valid({text}) then json_type({text}) end"
+    return f"({text} = '' or coalesce({kind} = 'OBJECT', false))"
