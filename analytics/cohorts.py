@@ -5,6 +5,8 @@ from duckdb import DuckDBPyConnection
 
 from analytics.figures import closed_months
 from analytics.formula import ratio
+from analytics.lens import seen
+from analytics.policy import DEFAULT, MetricPolicy
 from analytics.selection import select
 
 PLACES = 6
@@ -20,14 +22,15 @@ from paying p join start s on s.account = p.account
 group by all"""
 
 
-def cohorts(con: DuckDBPyConnection) -> pl.DataFrame:
+def cohorts(con: DuckDBPyConnection, policy: MetricPolicy = DEFAULT) -> pl.DataFrame:
     """Return, for the customers who first paid in each month, what is left of them at each age in months.
 
     Retention is against the cohort's first month end: of customers, of their MRR (`net_retention`), and of
     their MRR without what any of them pays more than then (`gross_retention`). A customer who comes back
     still belongs to its cohort. Ages that the ledger has not reached have no row: nothing is known of them.
     """
-    found = select(con, _PAID)
+    with seen(con, policy):
+        found = select(con, _PAID)
     months = closed_months(con)
     first = found.filter(pl.col("age") == 0).select(
         "cohort", pl.col("customers").alias("customers_start"), pl.col("mrr").alias("mrr_start")

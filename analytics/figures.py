@@ -4,19 +4,28 @@ One row for each closed month and part, none missing. Where a ledger is split, i
 to the whole before anyone sees them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import date
 
 import polars as pl
 from duckdb import DuckDBPyConnection
 
-from analytics import movements, revenue
+from analytics import collection, composition, contract, delivery, funnel, movements, outlook, revenue
 from analytics.dimension import OF_ACCOUNTS, Dimension
+from analytics.formula import allocated
+from analytics.lens import seen
+from analytics.policy import DEFAULT, MetricPolicy
 from analytics.retention import AGES, retained
 from analytics.selection import select_together
+from analytics.tally import PRESENCE, Sums, Tally
+from billing.money import EXACT
 from metering.document import problem
 
 YEAR = 12
 """Months of a year: the age at which cohorts are looked at."""
+
+TOGETHER = 8
+"""How many queries go into one statement: many small ones cost more to begin, and a long one more to plan."""
 
 _CLOSED = """
 select min(month) as first, max(month) as last from (
@@ -37,15 +46,73 @@ _ADDITIVE_OF_ACCOUNTS = (
 )
 
 
-def figures(con: DuckDBPyConnection, by: Dimension = "whole") -> pl.DataFrame:
-    """Return every figure of every closed month, by part. Raises Problems where currencies are mixed."""
+def figures(
+    con: DuckDBPyConnection,
+    by: Dimension = "whole",
+    policy: MetricPolicy = DEFAULT,
+    wanted: Collection[str] | None = None,
+) -> pl.DataFrame:
+    """Return every figure of every closed month, by part. Raises Problems where currencies are mixed.
+
+    MRR is as the policy sees it (`analytics.lens`). Beside each part stand `company_…` figures of the whole,
+    and those of the streams that hold committed MRR. Where only some figures are `wanted`, what none of them
+    needs is not asked for.
+    """
     _one_currency(con)
+    with seen(con, policy):
+        return _figures(con, by, policy, wanted)
+
+
+def _figures(
+    con: DuckDBPyConnection, by: Dimension, policy: MetricPolicy, wanted: Collection[str] | None
+) -> pl.DataFrame:
     months = closed_months(con)
-    whole = _measured(con, "whole", months)
-    found = whole if by == "whole" else _measured(con, by, months)
+    found = whole = _measured(con, "whole", months, policy)
     if by != "whole":
+        found = _measured(con, by, months, policy)
         _assert_parts_add_up(found, whole, by)
-    return found.join(_recurring(con, months), on="month", how="left", maintain_order="left")
+    found = _with_sums(con, found, asked(by, months, policy), wanted)
+    if "marketing_cost" in found.columns and "leads" in found.columns:
+        found = found.with_columns(marketing_cost=allocated(pl.col("marketing_cost"), pl.col("leads")))
+    company = whole.select("month", pl.col("committed_mrr", "net_revenue").name.prefix("company_"))
+    for beside in (company, _recurring(con, months, policy)):
+        found = found.join(beside, on="month", how="left", maintain_order="left")
+    return found
+
+
+def tallies(by: Dimension, months: pl.Series, policy: MetricPolicy = DEFAULT) -> list[Tally]:
+    """Return the figures that count or add up rows, as far as the rows can be split so."""
+    closed = [f"{month:%Y-%m-%d}" for month in months]
+    first = months[0] if len(months) else date.min
+    found = [
+        *composition.tallies(first, policy), *contract.tallies(closed), *funnel.tallies(policy),
+        *delivery.tallies(policy), *collection.tallies(closed), *outlook.tallies(closed),
+    ]  # fmt: skip
+    return [tally for tally in found if by in tally.splits]
+
+
+def asked(by: Dimension, months: pl.Series, policy: MetricPolicy) -> list[Sums]:
+    """Return the queries of the figures beyond recurring revenue and income."""
+    found = [tally.sums(by) for tally in tallies(by, months, policy)] + composition.quantities(by)
+    if by in OF_ACCOUNTS:
+        found += [*funnel.quantities(by, policy), *delivery.quantities(by), *collection.quantities(by)]
+    return found
+
+
+def _with_sums(
+    con: DuckDBPyConnection, figures: pl.DataFrame, sums: Sequence[Sums], wanted: Collection[str] | None
+) -> pl.DataFrame:
+    """Add figures to the rows there are, and rows for the parts that only they have."""
+    sums = [one for one in sums if wanted is None or not set(wanted).isdisjoint(one.figures)]
+    if not sums:
+        return figures
+    present = {thing for (thing,) in con.sql(PRESENCE).fetchall()}
+    here = [one.query for one in sums if not one.needs or not present.isdisjoint(one.needs)]
+    frames = [select_together(con, here[at : at + TOGETHER]) for at in range(0, len(here), TOGETHER)]
+    absent = [pl.lit(0, pl.Int64).alias(name) for one in sums for name in one.counts]
+    absent += [pl.lit(0).cast(EXACT).alias(name) for one in sums for name in one.amounts]
+    nothing = figures.clear().select("month", "part").with_columns(absent)
+    return _dense([figures.drop("age"), nothing, *frames], figures["month"].unique().sort())
 
 
 def closed_months(con: DuckDBPyConnection) -> pl.Series:
@@ -60,20 +127,23 @@ def closed_months(con: DuckDBPyConnection) -> pl.Series:
     return pl.date_range(first, last, interval="1mo", eager=True).alias("month")
 
 
-def _measured(con: DuckDBPyConnection, by: Dimension, months: pl.Series) -> pl.DataFrame:
-    queries = [movements.closing(by), movements.movements(by)]
-    queries += [revenue.recognised(by), revenue.costs(by), *revenue.incomes(by)]
+def _measured(
+    con: DuckDBPyConnection, by: Dimension, months: pl.Series, policy: MetricPolicy
+) -> pl.DataFrame:
+    rated = movements.has_rates(con, policy)
+    queries = [movements.closing(by, policy), movements.movements(by, policy, rated=rated)]
+    queries += [revenue.recognised(by), revenue.costs(by, policy), *revenue.incomes(by)]
     if by in OF_ACCOUNTS:
-        queries.append(retained(by))
+        queries.append(retained(by, policy))
     if by == "whole":
         queries.append(revenue.balances())
     dense = _dense([select_together(con, queries), revenue.payouts(con, by)], months)
     return revenue.margins(movements.opened(dense, by))
 
 
-def _recurring(con: DuckDBPyConnection, months: pl.Series) -> pl.DataFrame:
+def _recurring(con: DuckDBPyConnection, months: pl.Series, policy: MetricPolicy) -> pl.DataFrame:
     """Return net revenue and gross profit of the streams that hold committed MRR at the month's end."""
-    queries = [movements.held("stream"), revenue.recognised("stream"), revenue.costs("stream")]
+    queries = [movements.held("stream"), revenue.recognised("stream"), revenue.costs("stream", policy)]
     dense = _dense([select_together(con, queries), revenue.payouts(con, "stream")], months)
     held = pl.col("committed_mrr") > 0
     names = ["net_revenue", "gross_profit"]

@@ -11,8 +11,6 @@ other's results: Polars evaluates a window inside a window within the outer one'
 """
 
 from decimal import Decimal
-from functools import reduce
-from operator import add
 
 import polars as pl
 
@@ -36,7 +34,13 @@ def earlier(value: pl.Expr, months: int) -> pl.Expr:
 
 def trailing(value: pl.Expr, months: int, *, lag: int = 0) -> pl.Expr:
     """Add up the value over `months` months, the last of them `lag` months ago."""
-    return reduce(add, [earlier(value, number) for number in range(lag, lag + months)])
+    since = value.cum_sum()  # two running totals: one window, however many months there are
+    return (since.shift(lag, fill_value=0) - since.shift(lag + months, fill_value=0)).over("part")
+
+
+def so_far(value: pl.Expr) -> pl.Expr:
+    """Add up the value since the history began."""
+    return value.cum_sum().over("part")
 
 
 def annualised(rate: pl.Expr) -> pl.Expr:

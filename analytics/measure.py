@@ -190,7 +190,9 @@ METRIC_NAMES = tuple(
 )
 """The metrics of a year that are measures too; those of the same name are a measure of any period."""
 
-_AT_THE_END = tuple(name for name in METRIC_NAMES if YEARLY.get(name) == "last")
+_AT_THE_END = tuple(
+    name for name in METRIC_NAMES if YEARLY.get(name) == "last" and "segment" in METRICS[name].splits
+)
 """The metrics that one segment has too: as they stand at the year's end."""
 
 
@@ -248,7 +250,8 @@ class Gauge:
     def _of_segment(self, segment: str, month: date) -> dict[str, Any] | None:
         """Return the metrics of a segment in the last month of a year, its sales of the year together."""
         if self._segments is None:
-            frame = monthly_by(self._connection, "segment", DEFAULT._replace(sales_window=YEAR))
+            policy = DEFAULT._replace(sales_window=YEAR, efficiency_window=YEAR)
+            frame = monthly_by(self._connection, "segment", policy)
             self._segments = {(row["month"], row["segment"]): row for row in frame.to_dicts()}
         return self._segments.get((month, segment))
 

@@ -6,10 +6,13 @@ value, so that a plan's bridge closes without the other plans.
 """
 
 import polars as pl
+from duckdb import DuckDBPyConnection
 
 from analytics.dimension import OF_ACCOUNTS, Dimension, joined_account, of_account, of_row
+from analytics.lens import paying
+from analytics.policy import DEFAULT, MetricPolicy
 
-MOVEMENTS = ("new", "expansion", "contraction", "churn", "reactivation")
+MOVEMENTS = ("new", "expansion", "contraction", "churn", "reactivation", "fx")
 """The kinds of the ledger. What falls is negative."""
 
 CROSSINGS = ("entering", "leaving")
@@ -18,7 +21,7 @@ CROSSINGS = ("entering", "leaving")
 _PAYING = """
 paying as (
     select t.month, t.account, {part} as part, sum(t.amount) as amount, count(*) as subscriptions
-    from mrr_balances t {join} where t.amount > 0 group by all
+    from mrr_balances t {join} where {paying} group by all
 )"""
 
 _OF_ACCOUNTS = """
@@ -40,23 +43,35 @@ with {paying},
         from paying c full join paying p
             on p.account = c.account and p.part = c.part and c.month = p.month + interval 1 month
     ),
+    rated as ({rated}),
     movement as (
-        select pair.month, pair.account, pair.part, pair.closing - pair.opening as amount,
+        select month, account, part, 'fx' as kind, amount from rated
+        union all by name
+        select pair.month, pair.account, pair.part,
+            pair.closing - pair.opening - coalesce(rated.amount, 0) as amount,
             case
-                when pair.opening > 0 and pair.closing > pair.opening then 'expansion'
-                when pair.opening > 0 and pair.closing > 0 then 'contraction'
+                when pair.opening > 0 and pair.closing > 0
+                    then if(pair.closing - coalesce(rated.amount, 0) > pair.opening,
+                        'expansion', 'contraction')
                 when pair.opening > 0 then if(after.amount is null, 'churn', 'leaving')
                 when before.amount is not null then 'entering'
                 when won.account is not null then 'new'
                 else 'reactivation'
             end as kind
         from pair
+        left join rated using (month, account, part)
         left join total before
             on before.account = pair.account and pair.month = before.month + interval 1 month
         left join total after on after.account = pair.account and after.month = pair.month
         left join won on won.account = pair.account and won.month = pair.month
     )
 """
+
+_UNRATED = "select null::date as month, '' as account, '' as part, 0 as amount where false"
+
+_RATED = """
+select t.month, t.account, {part} as part, sum(t.amount) as amount from mrr_changes t
+where t.cause = 'fx' and not t.scheduled group by all"""
 
 _HELD = """
 select t.month, {part} as part, sum(t.amount) as committed_mrr from mrr_balances t group by all"""
@@ -73,17 +88,26 @@ def held(by: Dimension) -> str:
     return _HELD.format(part=of_row(by))
 
 
-def closing(by: Dimension) -> str:
+def closing(by: Dimension, policy: MetricPolicy = DEFAULT) -> str:
     """Return the query of committed MRR, customers and subscriptions at the last instant of each month."""
-    return _CLOSING.format(paying=_paying(by))
+    return _CLOSING.format(paying=_paying(by, policy))
 
 
-def movements(by: Dimension) -> str:
-    """Return the query of what changed MRR in each month and, for parts of accounts, who came and went."""
+def has_rates(con: DuckDBPyConnection, policy: MetricPolicy) -> bool:
+    """Tell whether rates of currencies moved any MRR that a policy shows on a line of its own."""
+    found = con.sql("select count(*) from mrr_movements where kind = 'fx'").fetchall()
+    return policy.fx == "line" and found[0][0] > 0
+
+
+def movements(by: Dimension, policy: MetricPolicy = DEFAULT, *, rated: bool = False) -> str:
+    """Return the query of what changed MRR in each month and, for parts of accounts, who came and went.
+
+    With `rated`, what rates of currencies changed (`has_rates`) is told apart.
+    """
     if by in OF_ACCOUNTS:
         return _OF_ACCOUNTS.format(part=of_account(by), join=joined_account(by), sums=_sums(MOVEMENTS))
     sums = _sums(MOVEMENTS + CROSSINGS)
-    return f"{_OF_SALES.format(paying=_paying(by))} select month, part, {sums} from movement t group by all"
+    return f"{_moved(by, policy, rated=rated)} select month, part, {sums} from movement t group by all"
 
 
 def moves(by: Dimension) -> str:
@@ -95,8 +119,8 @@ def moves(by: Dimension) -> str:
         part, join = of_account(by), joined_account(by)
         columns = f"t.month, t.account, {part} as part, t.kind, t.amount, t.cause"
         return f"select {columns} from mrr_movements t {join}"
-    moved = _OF_SALES.format(paying=_paying(by))
-    return f"{moved} select month, account, part, kind, amount, '' as cause from movement where amount <> 0"
+    columns = "month, account, part, kind, amount, '' as cause"
+    return f"{_moved(by, DEFAULT)} select {columns} from movement where amount <> 0"
 
 
 def opened(figures: pl.DataFrame, by: Dimension) -> pl.DataFrame:
@@ -126,10 +150,15 @@ def _assert_closes(figures: pl.DataFrame, reached: pl.Expr, closing: str) -> Non
     )
 
 
-def _paying(by: Dimension) -> str:
+def _moved(by: Dimension, policy: MetricPolicy, *, rated: bool = False) -> str:
+    rates = _RATED.format(part=of_row(by)) if rated else _UNRATED
+    return _OF_SALES.format(paying=_paying(by, policy), rated=rates)
+
+
+def _paying(by: Dimension, policy: MetricPolicy) -> str:
     if by in OF_ACCOUNTS:
-        return _PAYING.format(part=of_account(by), join=joined_account(by))
-    return _PAYING.format(part=of_row(by), join="")
+        return _PAYING.format(part=of_account(by), join=joined_account(by), paying=paying(policy))
+    return _PAYING.format(part=of_row(by), join="", paying=paying(policy))
 
 
 def _sums(kinds: tuple[str, ...]) -> str:

@@ -6,6 +6,8 @@ customer either.
 """
 
 from analytics.dimension import Dimension, joined_account, of_account
+from analytics.lens import paying
+from analytics.policy import DEFAULT, MetricPolicy
 
 AGES = (1, 12)
 """After how many months customers are looked at again: for the churn of a month, and for NRR and GRR."""
@@ -13,7 +15,7 @@ AGES = (1, 12)
 _RETAINED = """
 with paying as materialized (
     select t.month, t.account, {part} as part, sum(t.amount) as amount
-    from mrr_balances t {join} where t.amount > 0 group by all
+    from mrr_balances t {join} where {paying} group by all
 ), aged as ({aged})
 select month, part, {figures} from aged group by all"""
 
@@ -26,7 +28,7 @@ left join paying c on c.account = b.account and c.month = (b.month + interval {a
 group by all"""
 
 
-def retained(by: Dimension) -> str:
+def retained(by: Dimension, policy: MetricPolicy = DEFAULT) -> str:
     """Return the query that follows the customers who paid at the end of each month to the ages.
 
     `customers_12m_ago` and `mrr_12m_ago` are the cohort, `customers_12m_kept` those of it who still pay,
@@ -35,6 +37,7 @@ def retained(by: Dimension) -> str:
     return _RETAINED.format(
         part=of_account(by),
         join=joined_account(by),
+        paying=paying(policy),
         aged=" union all ".join(_AGED.format(age=age) for age in AGES),
         figures=", ".join(_figures(age) for age in AGES),
     )

@@ -5,6 +5,7 @@ from duckdb import DuckDBPyConnection
 
 from analytics.dimension import OF_ACCOUNTS, Dimension, joined_account, of_account, of_row
 from analytics.formula import allocated
+from analytics.policy import DEFAULT, MetricPolicy
 from analytics.selection import select
 from billing.price import CATALOG
 
@@ -16,6 +17,12 @@ DELIVERY = "cogs%"
 
 SELLING = ("sales%", "marketing%")
 """Cost centres of winning customers."""
+
+RESEARCH = "research%"
+"""Cost centres of making what is sold."""
+
+OTHERS = (*SELLING, RESEARCH)
+"""Cost centres with a name of their own beside delivery; all others are general."""
 
 _RECOGNISED = """
 select t.month, {part} as part, -sum(t.amount)::decimal(38, 12) as revenue
@@ -37,9 +44,17 @@ from invoice_lines t {{join}} where t.kind = 'usage' and t.plan <> '{CATALOG}' g
 
 _COSTS = f"""
 select t.month, {{part}} as part,
-    sum(t.amount) filter (t.cost_centre like '{DELIVERY}')::decimal(38, 12) as delivery_cost,
-    sum(t.amount) filter (t.cost_centre like '{SELLING[0]}' or t.cost_centre like '{SELLING[1]}')
-        ::decimal(38, 12) as selling_cost
+    sum(t.amount) filter ({{delivers}})::decimal(38, 12) as delivery_cost,
+    sum(t.amount) filter (
+        not ({{delivers}}) and (t.cost_centre like '{SELLING[0]}' or t.cost_centre like '{SELLING[1]}')
+    )::decimal(38, 12) as selling_cost,
+    sum(t.amount) filter (not ({{delivers}}) and t.cost_centre like '{SELLING[1]}')::decimal(38, 12)
+        as marketing_cost,
+    sum(t.amount) filter (not ({{delivers}}) and t.cost_centre like '{RESEARCH}')::decimal(38, 12)
+        as research_cost,
+    sum(t.amount) filter (
+        not ({{delivers}}) and {" and ".join(f"t.cost_centre not like '{one}'" for one in OTHERS)}
+    )::decimal(38, 12) as general_cost
 from postings t where t.ledger_account = 'expense' group by all"""
 
 _SHARED = f"""
@@ -68,7 +83,12 @@ _CHANGES = """
 select month, '' as part,
     sum(amount) filter (ledger_account = 'cash')::decimal(38, 12) as cash,
     sum(amount) filter (ledger_account = 'receivable')::decimal(38, 12) as receivable,
-    -sum(amount) filter (ledger_account = 'deferred_revenue')::decimal(38, 12) as deferred_revenue
+    -sum(amount) filter (ledger_account = 'deferred_revenue')::decimal(38, 12) as deferred_revenue,
+    -sum(amount) filter (ledger_account = 'deferred_revenue' and amount < 0)::decimal(38, 12)
+        as deferred_added,
+    -sum(amount) filter (ledger_account = 'deferred_revenue' and amount > 0)::decimal(38, 12)
+        as deferred_released,
+    sum(amount) filter (ledger_account = 'bad_debt')::decimal(38, 12) as bad_debt
 from postings group by all"""
 
 
@@ -86,10 +106,15 @@ def recognised(by: Dimension) -> str:
     return _RECOGNISED.format(part=part, join=join)
 
 
-def costs(by: Dimension) -> str:
-    """Return the query of what delivering and selling cost in each month; part "" is what names none."""
+def costs(by: Dimension, policy: MetricPolicy = DEFAULT) -> str:
+    """Return the query of what delivering and selling cost in each month; part "" is what names none.
+
+    What delivers is what the policy's scope names; every cost counts once.
+    """
     part = "''" if by == "plan" else of_row(by)  # nobody spends money on a plan
-    return _COSTS.format(part=part)
+    names = [name.replace("'", "''") for name in policy.cogs_scope]
+    scope = [f"starts_with(t.cost_centre, '{name}')" for name in names]
+    return _COSTS.format(part=part, delivers=" or ".join(scope) or "false")
 
 
 def balances() -> str:

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import polars as pl
 from duckdb import DuckDBPyConnection
 
+from metering.frame import fetched
+
 
 def select(con: DuckDBPyConnection, query: str) -> pl.DataFrame:
     """Run a query and return its rows."""
-    frame: pl.DataFrame = con.sql(query).pl()
-    return frame
+    return fetched(con.sql(query))
 
 
 def select_together(con: DuckDBPyConnection, queries: Sequence[str]) -> pl.DataFrame:

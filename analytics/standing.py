@@ -34,6 +34,8 @@ _QUOTIENTS = {
     "gross_margin": ("gross_profit", "net_revenue"),
 }
 _SPLITS: tuple[Dimension, ...] = ("segment", "plan")
+_NAMES = (*MEASURES, *(name for pair in _QUOTIENTS.values() for name in pair), "acquisition_cost")
+"""What has to be derived: with the costs that keep a part without a name among the segments."""
 
 
 class Place(NamedTuple):
@@ -55,13 +57,13 @@ Standing = dict[Place, Decimal | None]
 
 def standing(con: DuckDBPyConnection) -> Standing:
     """Return how the company of a ledger stands."""
-    months = monthly(con)
+    months = monthly(con, names=_NAMES)
     found = _measured(months, "total", "")
     years = months.with_columns(year=run_year().cast(pl.String))
     for (year,), part in years.group_by("year", maintain_order=True):
         found |= _measured(part, "year", str(year))
     for split in _SPLITS:
-        for (name,), part in monthly_by(con, split).group_by(split, maintain_order=True):
+        for (name,), part in monthly_by(con, split, names=_NAMES).group_by(split, maintain_order=True):
             found |= _measured(part, split, str(name))
     return found
 

@@ -69,7 +69,7 @@ def compare(con: DuckDBPyConnection, targets: Targets) -> pl.DataFrame:
     printed = {measure: rows for measure, rows in targets.items() if measure != RECOMPUTED}
     recomputed = _rows(targets.get(RECOMPUTED, {})).rename({"target": RECOMPUTED})
     plan = _rows(printed).join(recomputed, on=_KEY, how="full", coalesce=True)
-    yearly = summary(con)
+    yearly = summary(con, names=_named(targets))
     simulated = [_figures(yearly) if measure == FIGURES else _parts(con, measure) for measure in printed]
     schema = {**_SCHEMA, "simulated": EXACT}
     del schema["target"]
@@ -97,6 +97,11 @@ def _problems(targets: Targets, place: str) -> Iterator[Problem]:
                     )
 
 
+def _named(targets: Targets) -> list[str]:
+    """Name the figures that targets are set for."""
+    return [row for told in (targets, targets.get(RECOMPUTED, {})) for row in told.get(FIGURES, {})]
+
+
 def _rows(targets: Mapping[str, Rows]) -> pl.DataFrame:
     rows = [
         (measure, row, year, None if number is None else Decimal(number))
@@ -112,12 +117,12 @@ def _parts(con: DuckDBPyConnection, measure: str) -> pl.DataFrame:
     figure, by, adds_up = MEASURES[measure]
     value = pl.col(figure).sum() if adds_up else pl.col(figure).sort_by("month").last()
     key = (pl.lit(measure).alias("measure"), pl.col("part").alias("row"), run_year().alias("year"))
-    return figures(con, by).group_by(key).agg(simulated=value.cast(EXACT))
+    return figures(con, by, wanted=()).group_by(key).agg(simulated=value.cast(EXACT))
 
 
 def _figures(yearly: pl.DataFrame) -> pl.DataFrame:
     """Return the metrics of each year as rows."""
-    names = [name for name in METRICS if name in FIGURE_NAMES]
+    names = [name for name in METRICS if name in yearly.columns]
     rows = yearly.select("year", pl.col(names).cast(EXACT)).unpivot(
         names, index="year", variable_name="row", value_name="simulated"
     )

@@ -13,7 +13,7 @@ import polars as pl
 from analytics.comparison.reading import Reading
 from analytics.comparison.sums import PLACES, Where, sums
 from analytics.formula import ratio
-from billing.schema import POSTED
+from billing.money import POSTED, literal
 
 QUANTILES = {
     "p5": Fraction(1, 20),
@@ -74,7 +74,7 @@ def spread(customers: pl.DataFrame) -> dict[str, Decimal | None]:
 def up_by(customers: pl.DataFrame, share: Decimal) -> pl.DataFrame:
     """Return the customers whose bills rise by more than a share, or from nothing."""
     from_nothing = (pl.col("before") <= 0) & (pl.col("after") > 0) & (pl.col("change") > 0)
-    return customers.filter((pl.col("relative") > share).fill_null(value=False) | from_nothing)
+    return customers.filter((pl.col("relative") > literal(share)).fill_null(value=False) | from_nothing)
 
 
 def rises(customers: pl.DataFrame) -> dict[Decimal, int]:

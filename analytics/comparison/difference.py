@@ -14,9 +14,8 @@ from analytics.comparison.reading import Reading, Source, common_months, one_cur
 from analytics.comparison.shares import Shared, shares
 from analytics.comparison.sums import DIMENSIONS, MEASURES, Where, among, sums
 from analytics.comparison.text import CUSTOMERS, html
-from billing.money import EXACT, minor_units
+from billing.money import EXACT, POSTED, literal, minor_units
 from billing.price_book import PriceBook
-from billing.schema import POSTED
 from metering.document import Problem, Problems, did_you_mean
 
 SPLITS = ("stream", "plan", "segment", "cohort", "month")
@@ -144,7 +143,7 @@ class Comparison:
         )
         rows = rows.filter(pl.col("cause") != cause.ROUNDING).select("cause", pl.col("change").cast(POSTED))
         left = self.kept - Decimal(rows["change"].sum())
-        rest = pl.DataFrame({"cause": [cause.ROUNDING], "change": [left]}, schema=rows.schema)
+        rest = pl.select(cause=pl.lit(cause.ROUNDING), change=literal(left)).cast(rows.schema)
         found = pl.concat([rows, rest]).filter(pl.col("change") != 0)
         return found.sort(pl.col("change").abs(), "cause", descending=[True, False])
 

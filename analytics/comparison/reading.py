@@ -16,8 +16,8 @@ from analytics import revenue
 from analytics.figures import closed_months
 from analytics.selection import select
 from billing import price_book
-from billing.ledger import connect
 from billing.price_book import PriceBook
+from billing.published import connect
 from metering.document import Problem, Problems, problem
 
 LEDGER, PRICES = "ledger.duckdb", "prices.toml"

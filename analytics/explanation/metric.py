@@ -10,8 +10,11 @@ from decimal import Decimal
 from analytics.explanation.figure import FIGURES, Explained, by_month, held
 from analytics.explanation.node import Node, fact, total
 from analytics.explanation.question import Question
+from analytics.explanation.quotient import of_quotient, operands
+from analytics.explanation.tallied import tallied
 from analytics.explanation.words import RATIO, number
-from analytics.metrics import COUNT, METRICS, MONEY, MONTHS, PLACES
+from analytics.metrics import COUNT, DAYS, HOURS, METRICS, MONEY, MONTHS, PLACES, ROUNDED
+from analytics.quotient import Quotient
 from billing.money import EXACTLY, ZERO, over, times
 
 ONE = Decimal(1)
@@ -27,15 +30,26 @@ def metric(question: Question, name: str, *, is_rounded: bool = True) -> Node:
         operands = [] if question.evidence.levels <= 0 else _operands(question, name)
         said = fact(f"no value: {rule.null_when}")
         return Node(text, reasons=(said, *operands), unit=_unit(question, name))
-    amount = _rounded(value) if is_rounded and rule.unit in (RATIO, MONTHS) else value
+    amount = _rounded(value) if is_rounded and rule.unit in ROUNDED else value
     if question.evidence.levels <= 0:
         return Node(text, amount, _unit(question, name))
-    node = _FORMULAS[name](question.below()) if name in _FORMULAS else FIGURES[name](question.below())
+    node = _worked_out(question.below(), name)
     assert node.amount == value, f"{text}: its formula comes to {node.amount}, and it is {value}"
-    words = f"{text} = {node.text}" if name in _FORMULAS and node.text else text
+    has_formula = name in _FORMULAS or isinstance(rule.function, Quotient)
+    words = f"{text} = {node.text}" if has_formula and node.text else text
     parts = node.parts if node.amount == amount else ()
     reasons = node.reasons if parts or not node.parts else (node,)
     return Node(words, amount, _unit(question, name), parts, reasons)
+
+
+def _worked_out(question: Question, name: str) -> Node:
+    """Explain the value of a metric by its formula, or by its rows where it is a figure as it stands."""
+    formula = METRICS[name].function
+    if name in _FORMULAS:
+        return _FORMULAS[name](question)
+    if isinstance(formula, Quotient):
+        return of_quotient(question, formula, _number, _unit(question, name))
+    return FIGURES[name](question) if name in FIGURES else tallied(question, name, _unit(question, name))
 
 
 def _rounded(value: Decimal) -> Decimal:
@@ -45,12 +59,20 @@ def _rounded(value: Decimal) -> Decimal:
 def _unit(question: Question, name: str) -> str:
     unit = METRICS[name].unit
     if unit == COUNT:
-        return "subscription" if name == "subscriptions" else "customer"
-    return {MONEY: question.currency, MONTHS: "month"}.get(unit, RATIO)
+        return _COUNTED.get(name, "customer" if name.startswith(_OF_CUSTOMERS) else "")
+    return {MONEY: question.currency, MONTHS: "month", DAYS: "day", HOURS: "hour"}.get(unit, RATIO)
+
+
+_OF_CUSTOMERS = ("customers", "billed_customers", "signups")
+_COUNTED = {"subscriptions": "subscription", "devices": "device", "tickets": "ticket", "leads": "lead"}
+"""What some metrics count."""
 
 
 def _operands(question: Question, name: str) -> Sequence[Node]:
     """Return the numbers of a formula that has no value."""
+    formula = METRICS[name].function
+    if isinstance(formula, Quotient):
+        return operands(question.below(), formula, _number)
     return [_number(question.below(), one) for one in _USES.get(name, ())]
 
 
@@ -62,7 +84,13 @@ def _number(question: Question, name: str) -> Node:
         if question.evidence.levels > 0:
             return FIGURES[name](question)
         return Node(name.replace("_", " "), question.value(name), _figure_unit(question, name))
-    return Node(_WORDS.get(name, name.replace("_", " ")), question.value(name), _figure_unit(question, name))
+    if name in _WORDS:
+        return Node(_WORDS[name], question.value(name), _figure_unit(question, name))
+    return tallied(question, name, "") if question.evidence.levels > 0 else _told(question, name)
+
+
+def _told(question: Question, name: str) -> Node:
+    return Node(name.replace("_", " "), question.value(name))
 
 
 def _figure_unit(question: Question, name: str) -> str:

@@ -11,7 +11,7 @@ from analytics.explanation.evidence import Evidence
 from analytics.explanation.node import Node, total
 from analytics.explanation.words import label, number
 from analytics.metrics import workings
-from analytics.policy import DEFAULT, Policy
+from analytics.policy import DEFAULT, MetricPolicy
 from billing.money import EXACTLY, ZERO
 from metering.document import did_you_mean, problem
 
@@ -32,7 +32,7 @@ class Question:
     by: Dimension
     part: str
     month: date
-    policy: Policy = DEFAULT
+    policy: MetricPolicy = DEFAULT
 
     @property
     def currency(self) -> str:

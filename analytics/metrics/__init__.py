@@ -1,264 +1,210 @@
 """Metrics: every figure that a SaaS company is judged by, from one ledger, in one registry.
 
 `monthly` gives one row a month, `monthly_by` one a month and part, `summary` one a year. Each metric is one
-formula from the policy to a Polars expression over the figures and the metrics above it in `METRICS`. Sums
-of money are exact; ratios and months are rounded to 6 decimals, half to even; NULL means that there is
-nothing to divide by, and `null_when` says when that is so.
+formula from the policy to a Polars expression over the figures and other metrics. Sums of money are exact;
+ratios, months, days and hours are rounded to 6 decimals, half to even; NULL means that there is nothing to
+divide by: `null_when` says when that is so, and `missing` why in a month at hand.
 """
 
-from typing import NamedTuple
+from collections.abc import Collection
 
 import polars as pl
 from duckdb import DuckDBPyConnection
 
 from analytics import acquisition as won
-from analytics import recurring
-from analytics.dimension import OF_ACCOUNTS, OF_SALES, SPLITS, Dimension
+from analytics.dimension import OF_ACCOUNTS, SPLITS, Dimension
 from analytics.figures import figures, run_year
 from analytics.formula import ratio
-from analytics.policy import DEFAULT, Policy
-from analytics.recurring import Formula, a_year_of, figure, quotient, running, share_lost
+from analytics.metrics import acquisition, delivery, efficiency, income, recurring, retention
+from analytics.metrics.metric import COUNT, DAYS, HOURS, MONEY, MONTHS, RATIO, ROUNDED, Metric
+from analytics.policy import DEFAULT, MetricPolicy
 from metering.document import did_you_mean, problem
+
+__all__ = [
+    "COUNT", "DAYS", "FAMILIES", "HOURS", "MARGIN", "METRICS", "MONEY", "MONTHS", "PLACES", "RATIO",
+    "ROUNDED", "YEARLY", "Metric", "missing", "monthly", "monthly_by", "summary", "workings",
+]  # fmt: skip
 
 PLACES = 6
 """Decimals of a ratio: a rate of 0.0001 % still shows."""
 
-MONEY, COUNT, RATIO, MONTHS = "money", "count", "ratio", "months"
+FAMILIES: dict[str, dict[str, Metric]] = {
+    "recurring": recurring.METRICS,
+    "retention": retention.METRICS,
+    "income": income.METRICS,
+    "acquisition": acquisition.METRICS,
+    "efficiency": efficiency.METRICS,
+    "delivery": delivery.METRICS,
+}
+"""The metrics by what they are about."""
 
-LEDGER = "the ledger's own sums"
-BOARD = "SaaS Metrics Standards Board"
-CHARTMOGUL = "ChartMogul's help pages"
-STRIPE = "Stripe's glossary of billing analytics"
-IFRS = "IFRS 15, principal and agent"
-
-ALL: tuple[Dimension, ...] = (*OF_ACCOUNTS, *OF_SALES)
-WITH_COSTS: tuple[Dimension, ...] = (*OF_ACCOUNTS, "stream")
-WHOLE: tuple[Dimension, ...] = ("whole",)
-
-NO_MRR = "no committed MRR at the opening"
-NO_YEAR = "fewer than 12 months before, or nobody paid then"
-NOBODY_WON = "nobody was won in the sales window, or nothing was spent for it"
-NO_CHURN = "nobody left in the churn window"
-NO_BASIS = "either is NULL, or CAC is 0"
-
-
-class Metric(NamedTuple):
-    """One metric: how it is derived, what it measures, whose definition it is, and where it can be split."""
-
-    function: Formula
-    unit: str
-    description: str
-    source: str
-    splits: tuple[Dimension, ...] = ALL
-    null_when: str = ""
-
-
-METRICS: dict[str, Metric] = {
-    # committed MRR and its bridge
-    "mrr_opening": Metric(figure("mrr_opening"), MONEY, "committed MRR a month before", CHARTMOGUL),
-    "mrr_new": Metric(figure("mrr_new"), MONEY, "from customers who never paid before", CHARTMOGUL),
-    "mrr_expansion": Metric(figure("mrr_expansion"), MONEY, "more from paying customers", CHARTMOGUL),
-    "mrr_contraction": Metric(figure("mrr_contraction"), MONEY, "less from those who stay; ≤ 0", CHARTMOGUL),
-    "mrr_churn": Metric(figure("mrr_churn"), MONEY, "lost with those who left; ≤ 0", CHARTMOGUL),
-    "mrr_reactivation": Metric(figure("mrr_reactivation"), MONEY, "from those who came back", CHARTMOGUL),
-    "mrr_entering": Metric(
-        figure("mrr_entering"), MONEY, "brought by those who paid elsewhere before", CHARTMOGUL, OF_SALES
-    ),
-    "mrr_leaving": Metric(
-        figure("mrr_leaving"), MONEY, "taken by those who go on paying elsewhere; ≤ 0", CHARTMOGUL, OF_SALES
-    ),
-    "committed_mrr": Metric(figure("committed_mrr"), MONEY, "recurring charges of a month at its end", BOARD),
-    "usage_mrr": Metric(
-        recurring.usage_mrr, MONEY, "mean metered revenue of the last 3 months, without catalog sales", BOARD
-    ),
-    "total_run_rate": Metric(recurring.total_run_rate, MONEY, "committed MRR + usage MRR, a month", BOARD),
-    "arr": Metric(recurring.arr, MONEY, "12 × committed MRR", BOARD),
-    # customers
-    "customers_opening": Metric(
-        figure("customers_opening"), COUNT, "paying customers a month before", STRIPE, OF_ACCOUNTS
-    ),
-    "customers_new": Metric(
-        figure("customers_new"), COUNT, "who pay for the first time", STRIPE, OF_ACCOUNTS
-    ),
-    "customers_reactivated": Metric(
-        figure("customers_reactivated"), COUNT, "who came back", STRIPE, OF_ACCOUNTS
-    ),
-    "customers_churned": Metric(
-        figure("customers_churned"), COUNT, "who stopped paying", STRIPE, OF_ACCOUNTS
-    ),
-    "customers": Metric(figure("customers"), COUNT, "accounts with committed MRR at the month's end", STRIPE),
-    "subscriptions": Metric(figure("subscriptions"), COUNT, "subscriptions with committed MRR", STRIPE),
-    "billed_customers": Metric(figure("billed_customers"), COUNT, "accounts billed more than 0", LEDGER),
-    "arpa": Metric(
-        quotient("committed_mrr", "customers"), MONEY, "committed MRR / customers", STRIPE, ALL, "no customer"
-    ),
-    # retention
-    "logo_churn": Metric(
-        share_lost("customers_1m_ago", "customers_1m_kept"),
-        RATIO, "share of the opening customers who do not pay at the end", CHARTMOGUL, OF_ACCOUNTS, NO_MRR,
-    ),
-    "logo_churn_annualised": Metric(
-        a_year_of("logo_churn"), RATIO, "1 − (1 − logo churn)^12", BOARD, OF_ACCOUNTS, NO_MRR
-    ),
-    "revenue_churn": Metric(
-        share_lost("mrr_1m_ago", "mrr_1m_kept"),
-        RATIO, "share of the opening MRR lost to churn and contraction", BOARD, OF_ACCOUNTS, NO_MRR,
-    ),
-    "revenue_churn_annualised": Metric(
-        a_year_of("revenue_churn"), RATIO, "1 − (1 − revenue churn)^12", BOARD, OF_ACCOUNTS, NO_MRR
-    ),
-    "net_revenue_churn": Metric(
-        recurring.net_revenue_churn,
-        RATIO, "the same less expansion and reactivation; below 0 in growth", CHARTMOGUL, OF_ACCOUNTS, NO_MRR,
-    ),
-    "logo_churn_12m": Metric(
-        share_lost("customers_12m_ago", "customers_12m_kept"),
-        RATIO, "share of the customers of 12 months ago who do not pay now", BOARD, OF_ACCOUNTS, NO_YEAR,
-    ),
-    "nrr": Metric(
-        quotient("mrr_12m_now", "mrr_12m_ago"),
-        RATIO, "what customers of 12 months ago pay now, of what they paid then", BOARD, OF_ACCOUNTS, NO_YEAR,
-    ),
-    "grr": Metric(
-        quotient("mrr_12m_kept", "mrr_12m_ago"),
-        RATIO, "the same, each customer at most what it paid then", BOARD, OF_ACCOUNTS, NO_YEAR,
-    ),
-    "quick_ratio": Metric(
-        recurring.quick_ratio,
-        RATIO, "(new + expansion + reactivation) / (churn + contraction)", "Mamoon Hamid, with reactivation",
-        OF_ACCOUNTS, "nothing was lost",
-    ),
-    # revenue
-    "billed": Metric(figure("billed"), MONEY, "invoice lines of the month", LEDGER),
-    "revenue": Metric(figure("revenue"), MONEY, "recognised revenue, net of discounts and credits", LEDGER),
-    "payouts": Metric(figure("payouts"), MONEY, "what partners earned", LEDGER),
-    "net_revenue": Metric(
-        figure("net_revenue"), MONEY, "revenue − payouts that are an expense, but for referrals", IFRS
-    ),
-    "cost_of_revenue": Metric(
-        figure("cost_of_revenue"), MONEY, "expenses of the cost centres cogs…", BOARD, WITH_COSTS
-    ),
-    "gross_profit": Metric(
-        figure("gross_profit"), MONEY, "net revenue − cost of revenue", BOARD, WITH_COSTS
-    ),
-    "gross_margin": Metric(
-        quotient("gross_profit", "net_revenue"),
-        RATIO, "gross profit / net revenue", BOARD, WITH_COSTS, "no net revenue",
-    ),
-    "deferred_revenue": Metric(
-        running("deferred_revenue"), MONEY, "billed and not yet recognised, at the month's end", LEDGER, WHOLE
-    ),
-    "receivable": Metric(running("receivable"), MONEY, "billed and not yet paid", LEDGER, WHOLE),
-    "cash": Metric(running("cash"), MONEY, "cash since the first month, from 0", LEDGER, WHOLE),
-    # acquisition
-    "acquisition_cost": Metric(
-        won.acquisition_cost,
-        MONEY, "expenses of the cost centres sales… and marketing…, and referrals", BOARD, OF_ACCOUNTS,
-    ),
-    "matched_cost": Metric(
-        won.matched_cost, MONEY, "acquisition cost of the sales window, lagged", BOARD, OF_ACCOUNTS
-    ),
-    "cac": Metric(
-        won.cac, MONEY, "matched cost / customers won in the sales window", BOARD, OF_ACCOUNTS, NOBODY_WON
-    ),
-    "recurring_margin": Metric(
-        won.recurring_margin,
-        RATIO, "gross margin of the streams with committed MRR, over the churn window", BOARD, OF_ACCOUNTS,
-        "no such revenue",
-    ),
-    "payback_months": Metric(
-        won.payback_months,
-        MONTHS, "matched cost / (new MRR of the sales window × recurring margin)", BOARD, OF_ACCOUNTS,
-        "as CAC, or the margin is not above 0",
-    ),
-    "trailing_churn": Metric(
-        won.trailing_churn, RATIO, "logo churn of the churn window", CHARTMOGUL, OF_ACCOUNTS, "nobody paid"
-    ),
-    "ltv": Metric(
-        won.ltv, MONEY, "ARPA × recurring margin / trailing churn", CHARTMOGUL, OF_ACCOUNTS, NO_CHURN
-    ),
-    "ltv_capped": Metric(
-        won.ltv_capped, MONEY, "the same over at most 60 months", BOARD, OF_ACCOUNTS, "nobody paid"
-    ),
-    "ltv_to_cac": Metric(
-        won.ltv_to_cac, RATIO, "LTV / CAC", BOARD, OF_ACCOUNTS, NO_BASIS
-    ),
-    "ltv_capped_to_cac": Metric(
-        won.ltv_capped_to_cac, RATIO, "capped LTV / CAC", BOARD, OF_ACCOUNTS, NO_BASIS
-    ),
-}  # fmt: skip
-"""Every metric by its column name, in the order in which they are derived and shown."""
+METRICS: dict[str, Metric] = {name: metric for family in FAMILIES.values() for name, metric in family.items()}
+"""Every metric by its column name, in the order in which they are shown."""
 
 YEARLY = {
     "committed_mrr": "last", "usage_mrr": "last", "total_run_rate": "last", "arr": "last",
     "mrr_new": "sum", "mrr_expansion": "sum", "mrr_contraction": "sum", "mrr_churn": "sum",
-    "mrr_reactivation": "sum",
+    "mrr_reactivation": "sum", "mrr_growth_12m": "last", "expansion_share": "last",
     "customers": "last", "customers_new": "sum", "customers_reactivated": "sum", "customers_churned": "sum",
-    "arpa": "last", "nrr": "last", "grr": "last", "logo_churn_12m": "last",
-    "billed": "sum", "revenue": "sum", "payouts": "sum", "net_revenue": "sum", "cost_of_revenue": "sum",
-    "gross_profit": "sum", "acquisition_cost": "sum",
+    "arpa": "last", "nrr": "last", "grr": "last", "nrr_total": "last", "logo_churn_12m": "last",
+    "renewal_rate": "last",
+    "billed": "sum", "revenue": "sum", "recurring_revenue": "sum", "payouts": "sum", "net_revenue": "sum",
+    "revenue_growth_12m": "last", "revenue_per_customer": "last", "revenue_top_10_share": "last",
+    "cross_sell_rate": "last", "partner_sourced_share": "last", "refunds": "sum", "sla_credit_rate": "last",
+    "gmv": "sum", "take": "sum", "partners": "last", "devices": "sum", "royalty": "sum",
+    "royalty_per_device": "last", "cost_of_revenue": "sum",
+    "gross_profit": "sum", "leads": "sum", "signups": "sum", "cost_per_lead": "last",
+    "sales_cycle_days": "last", "acquisition_cost": "sum",
     "cac": "last", "payback_months": "last", "trailing_churn": "last", "ltv": "last", "ltv_capped": "last",
     "ltv_to_cac": "last", "ltv_capped_to_cac": "last",
-    "deferred_revenue": "last", "receivable": "last", "cash": "last",
+    "research_cost": "sum", "general_cost": "sum", "bad_debt": "sum", "operating_profit": "sum",
+    "operating_margin": "last", "deferred_revenue": "last", "calculated_billings": "sum",
+    "rpo": "last", "crpo": "last",
+    "receivable": "last", "dso": "last", "cash": "last", "net_burn": "sum", "runway_months": "last",
+    "burn_multiple": "last", "magic_number": "last", "rule_of_40": "last",
+    "hours_billable": "sum", "utilisation": "last", "realisation": "last",
+    "revenue_per_consultant": "last", "effective_rate": "last",
+    "projects_started": "sum", "repeat_project_rate": "last", "services_conversion": "last",
+    "sla_compliance": "last", "tickets": "sum", "enrolments": "sum", "completion_rate": "last",
+    "exams_passed": "sum", "pass_rate": "last", "recertification_rate": "last",
 }  # fmt: skip
 """How a metric of months becomes one of a year: added up, or as it stands at the end."""
 
-
-def monthly(con: DuckDBPyConnection, policy: Policy = DEFAULT) -> pl.DataFrame:
-    """Return every metric of the company, one row for each closed month."""
-    return derive(figures(con), "whole", policy).drop("part")
+MARGIN = "gross_margin"
+"""The metric of a year that is neither, but worked out of the year's sums."""
 
 
-def monthly_by(con: DuckDBPyConnection, dimension: str, policy: Policy = DEFAULT) -> pl.DataFrame:
+def monthly(
+    con: DuckDBPyConnection, policy: MetricPolicy = DEFAULT, names: Collection[str] | None = None
+) -> pl.DataFrame:
+    """Return every metric of the company, or those of some names, one row for each closed month."""
+    return _derived(con, "whole", policy, names).drop("part")
+
+
+def monthly_by(
+    con: DuckDBPyConnection,
+    dimension: str,
+    policy: MetricPolicy = DEFAULT,
+    names: Collection[str] | None = None,
+) -> pl.DataFrame:
     """Return the metrics of each part, one row for each closed month and part; the parts add up to the whole.
 
     The part "" holds what names none: expenses without a segment, above all. Raises Problems for a dimension
     that is not one of `SPLITS`.
     """
-    if dimension not in SPLITS:
-        raise problem("by", f"there is no {dimension!r}", did_you_mean(dimension, SPLITS))
-    frame = derive(figures(con, dimension), dimension, policy)
-    idle = pl.all_horizontal(pl.exclude("month", "part").fill_null(0) == 0).all().over("part")
-    frame = frame.filter(~((pl.col("part") == "") & idle))
-    return frame.rename({"part": dimension}).sort("month", dimension)
+    by = _split(dimension)
+    frame = _derived(con, by, policy, names)
+    return frame.filter(~_idle(frame)).rename({"part": by}).sort("month", by)
 
 
-def summary(con: DuckDBPyConnection, policy: Policy = DEFAULT) -> pl.DataFrame:
+def missing(
+    con: DuckDBPyConnection, dimension: str = "whole", policy: MetricPolicy = DEFAULT
+) -> pl.DataFrame:
+    """Return why metrics have no value: (month, part, metric, code, reason), a row for each that has none.
+
+    The codes are those of `analytics.quotient.Reason`. Raises Problems for a dimension that is not one of
+    `SPLITS`, or "whole".
+    """
+    by = "whole" if dimension == "whole" else _split(dimension)
+    frame = workings(con, by, policy)
+    names = [name for name, metric in METRICS.items() if by in metric.splits]
+    if by != "whole":
+        frame = frame.filter(~_idle(frame.select("month", "part", *names)))
+    rows = [_reasons(frame, name, policy) for name in names]
+    return pl.concat(rows).sort("month", "part", maintain_order=True)
+
+
+def summary(
+    con: DuckDBPyConnection, policy: MetricPolicy = DEFAULT, names: Collection[str] | None = None
+) -> pl.DataFrame:
     """Return the figures of each year of the run: 12 months each from its first one, the last maybe fewer.
 
-    CAC, payback and LTV:CAC take the whole year's customers together; all else is as in `monthly`.
+    All of `YEARLY` and the gross margin, or those of some names. CAC, payback and LTV:CAC take the whole
+    year's customers together, margins and efficiency its 12 months; all else is as in `monthly`.
     """
-    months = monthly(con, policy._replace(sales_window=12))
-    sums = [pl.col(name).sum() for name, how in YEARLY.items() if how == "sum"]
-    lasts = [pl.col(name).last() for name, how in YEARLY.items() if how == "last"]
+    kept = [name for name in (*YEARLY, MARGIN) if names is None or name in names]
+    wanted = {*kept, "gross_profit", "net_revenue"} if MARGIN in kept else {*kept}
+    months = monthly(con, policy._replace(sales_window=12, efficiency_window=12), wanted)
+    how = {"sum": pl.Expr.sum, "last": pl.Expr.last}
+    yearly = [how[YEARLY[name]](pl.col(name)) for name in months.columns if name in YEARLY]
     years = months.group_by(year=run_year(), maintain_order=True).agg(
-        *(pl.len().cast(pl.Int64).alias("months"), pl.col("month").last()), *sums, *lasts
+        pl.len().cast(pl.Int64).alias("months"), pl.col("month").last(), *yearly
     )
-    margin = ratio(pl.col("gross_profit"), pl.col("net_revenue")).round(PLACES)
-    years = years.with_columns(gross_margin=margin)
-    return years.select("year", "months", "month", *(name for name in METRICS if name in years.columns))
+    if MARGIN in kept:
+        margin = ratio(pl.col("gross_profit"), pl.col("net_revenue")).round(PLACES)
+        years = years.with_columns(margin.alias(MARGIN))
+    return years.select("year", "months", "month", *(name for name in METRICS if name in kept))
 
 
-def derive(frame: pl.DataFrame, by: Dimension, policy: Policy) -> pl.DataFrame:
-    """Derive every metric that can be split so, in the order of the registry, and round the ratios."""
-    names = [name for name, metric in METRICS.items() if by in metric.splits]
-    plan = _worked(frame, by, policy)
-    rounded = [name for name in names if METRICS[name].unit in (RATIO, MONTHS)]
-    return plan.select("month", "part", *names).with_columns(pl.col(rounded).round(PLACES)).collect()
-
-
-def workings(con: DuckDBPyConnection, by: Dimension, policy: Policy = DEFAULT) -> pl.DataFrame:
+def workings(con: DuckDBPyConnection, by: Dimension, policy: MetricPolicy = DEFAULT) -> pl.DataFrame:
     """Return every figure and every metric that can be split so, none of them rounded.
 
     One row for each closed month and part, by part and month: what explains a metric by the others.
     """
-    return _worked(figures(con, by), by, policy).collect()
+    return _worked(figures(con, by, policy), by, _formulas(by, policy, None), policy).collect()
 
 
-def _worked(frame: pl.DataFrame, by: Dimension, policy: Policy) -> pl.LazyFrame:
-    plan = (won.matched(frame, policy) if by in OF_ACCOUNTS else frame).lazy()
-    for name, metric in METRICS.items():
-        if by in metric.splits:
-            # One after the other, so that a metric may use the ones above it, at full precision.
-            plan = plan.with_columns(metric.function(policy).alias(name))
+def _derived(
+    con: DuckDBPyConnection, by: Dimension, policy: MetricPolicy, names: Collection[str] | None
+) -> pl.DataFrame:
+    """Derive the metrics that can be split so, or some of them, and round the ratios."""
+    formulas = _formulas(by, policy, names)
+    wanted = None if names is None else {root for one in formulas.values() for root in one.meta.root_names()}
+    plan = _worked(figures(con, by, policy, wanted), by, formulas, policy)
+    kept = [name for name in METRICS if name in formulas and (names is None or name in names)]
+    rounded = [name for name in kept if METRICS[name].unit in ROUNDED]
+    return plan.select("month", "part", *kept).with_columns(pl.col(rounded).round(PLACES)).collect()
+
+
+def _formulas(by: Dimension, policy: MetricPolicy, names: Collection[str] | None) -> dict[str, pl.Expr]:
+    """Return the formulas of the metrics that can be split so; or of some, and of those that they use."""
+    every = {name: metric.function(policy) for name, metric in METRICS.items() if by in metric.splits}
+    if names is None:
+        return every
+    found: dict[str, pl.Expr] = {}
+    waiting = [name for name in names if name in every]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found[name] = every[name]
+            waiting += [root for root in every[name].meta.root_names() if root in every]
+    return found
+
+
+def _worked(
+    frame: pl.DataFrame, by: Dimension, formulas: dict[str, pl.Expr], policy: MetricPolicy
+) -> pl.LazyFrame:
+    """Derive metrics layer by layer, so that one may use others, at full precision."""
+    plan = (won.matched(frame, policy, by) if by in OF_ACCOUNTS else frame).lazy()
+    left = dict(formulas)
+    while left:
+        ready = [
+            name
+            for name, formula in left.items()
+            if not any(used in left and used != name for used in formula.meta.root_names())
+        ]
+        assert ready, f"metrics that use each other: {', '.join(left)}"
+        plan = plan.with_columns(left[name].alias(name) for name in ready)
+        left = {name: formula for name, formula in left.items() if name not in ready}
     return plan
+
+
+def _reasons(frame: pl.DataFrame, name: str, policy: MetricPolicy) -> pl.DataFrame:
+    code, text = pl.lit("", pl.String), pl.lit("", pl.String)
+    for condition, reason in reversed(list(METRICS[name].reasons(policy))):
+        code = pl.when(condition).then(pl.lit(reason.code)).otherwise(code)
+        text = pl.when(condition).then(pl.lit(reason.text)).otherwise(text)
+    told = frame.with_columns(metric=pl.lit(name), code=code, reason=text)
+    return told.filter(pl.col(name).is_null()).select("month", "part", "metric", "code", "reason")
+
+
+def _split(dimension: str) -> Dimension:
+    if dimension not in SPLITS:
+        raise problem("by", f"there is no {dimension!r}", did_you_mean(dimension, SPLITS))
+    return next(by for by in SPLITS if by == dimension)
+
+
+def _idle(frame: pl.DataFrame) -> pl.Series:
+    """Tell of which rows nothing can be said: those of the part without a name, where it holds nothing."""
+    empty = pl.all_horizontal(pl.exclude("month", "part").fill_null(0) == 0).all().over("part")
+    return frame.select((pl.col("part") == "") & empty).to_series()
