@@ -14,6 +14,7 @@ from typing import Any
 import typer
 from typer.main import get_command
 
+from metering.ending import ENDS_AT_ONCE
 from simulator.verbs import app
 
 HELP_COLUMNS = 100
@@ -22,6 +23,7 @@ HELP_COLUMNS = 100
 def main() -> None:
     """Run the command line, and end the process with its exit code."""
     gc.disable()  # a verb lives for seconds: looking for garbage takes a tenth of them and finds next to none
+    ENDS_AT_ONCE.set(True)
     words = sys.argv[1:]
     code = 0
     with contextlib.suppress(BrokenPipeError):  # our reader may have read enough, as `head` does

@@ -15,7 +15,7 @@ class Invariant(NamedTuple):
     figure: str
 
 
-_LAST = "(select max(month) from (select month from entries union all select month from mrr_balances))"
+LAST = "(select max(month) from (select month from entries union all select month from mrr_balances))"
 
 PARENTS = Invariant(
     """
@@ -98,7 +98,7 @@ RATED = Invariant(
     select l.invoice, l.line_no, l.quantity, r.quantity from invoice_lines l full join (
         select invoice, line_no, sum(quantity) as quantity from rated_usage group by all
     ) r on r.invoice = l.invoice and r.line_no = l.line_no
-    where (l.kind = 'usage' and l.quantity is distinct from r.quantity)
+    where (l.kind = 'usage' and l.quantity <> coalesce(r.quantity, 0))
         or (r.invoice is not null and coalesce(l.kind, '') not in ('usage', 'adjustment'))
         or (l.kind = 'adjustment' and r.invoice is not null and l.quantity <> r.quantity)
     """,
@@ -128,7 +128,7 @@ GRANTS = Invariant(
 
 PACKS = Invariant(
     f"""
-    with last as (select ({_LAST} + interval 1 month)::date as day), held as (
+    with last as (select ({LAST} + interval 1 month)::date as day), held as (
         select invoice, line_no, -sum(amount) as amount from postings
         where ledger_account = 'deferred_revenue' group by invoice, line_no
     ), sold as (
@@ -171,11 +171,12 @@ LINES = Invariant(
 
 ROUNDING = Invariant(
     """
-    select invoice, line_no, exact, amount from invoice_lines
-    where abs(amount - exact) >= {unit} or amount % {unit} <> 0
+    select invoice, line_no, exact, amount from (
+        select *, {parts} * case kind when 'adjustment' then 2 else 1 end as roundings from invoice_lines
+    ) where abs(amount - exact) >= {unit} * roundings or amount % {unit} <> 0
     """,
     "select sum(amount - exact) from invoice_lines",
-    "each within {unit}; {} in all",
+    "in units of {unit}; {} in all",
 )
 
 ONCE = Invariant(
@@ -296,7 +297,7 @@ REVENUE = Invariant(
 
 DEFERRED = Invariant(
     f"""
-    with last as (select {_LAST} + interval 1 month as day), held as (
+    with last as (select {LAST} + interval 1 month as day), held as (
         select invoice, line_no, -sum(amount) as amount from postings
         where ledger_account = 'deferred_revenue' group by invoice, line_no
     ), lines as (
@@ -356,32 +357,11 @@ SHARES = Invariant(
 PAYABLE = Invariant(
     f"""
     select * from (
-        select (select coalesce(sum(amount), 0) from payouts where month = {_LAST}) as owed,
+        select (select coalesce(sum(amount), 0) from payouts where month = {LAST}) as owed,
             (select -coalesce(sum(amount), 0) from postings
                 where ledger_account = 'partner_payable') as payable
     ) where owed <> payable
     """,
-    f"select count(*), sum(amount) from payouts where month = {_LAST}",
+    f"select count(*), sum(amount) from payouts where month = {LAST}",
     "{} payouts of the last month = {} payable",
-)
-
-MRR = Invariant(
-    f"""
-    with held as (select month, account, sum(amount) as amount from mrr_balances group by month, account),
-    moved as (select month, account, sum(amount) as amount from mrr_movements group by month, account),
-    bridge as (
-        select month, account, amount from held
-        union all select month, account, -amount from moved
-        union all select (month + interval 1 month)::date, account, -amount from held where month < {_LAST}
-    )
-    select month, account, sum(amount) as gap from bridge group by month, account having sum(amount) <> 0
-    union all
-    select month, account || ' ' || kind, amount from mrr_movements
-    where (amount < 0) <> (kind in ('churn', 'contraction'))
-    """,
-    f"""
-    select (select count(*) from mrr_movements),
-        (select sum(amount)::decimal(38, 2) from mrr_balances where month = {_LAST})
-    """,
-    "{} movements = committed MRR {}",
 )

@@ -18,6 +18,8 @@ from simulator.values import duration_text, sparkline, whole_money_text
 YEAR = 12
 BAR_WIDTH = 36
 FIGURE_WIDTH = 10
+LINES_MAX = 20
+"""How many lines the other histories of a run get in a pipe."""
 MONTHS_FELT = 4
 """The time left is reckoned from so many months: later ones, with more customers, take longer."""
 
@@ -42,6 +44,7 @@ class Progress:
         self._months: list[Month] = []
         self._times = [clock()]
         self._live: Live | None = None
+        self._others_began = 0.0
 
     def __enter__(self) -> Self:
         """Begin to show."""
@@ -68,6 +71,18 @@ class Progress:
             self._live.update(self.picture(), refresh=True)
         elif done % YEAR == 0 or done == self._count:
             self._screen.print(self.line())
+
+    def histories(self, done: int, count: int) -> None:
+        """Show that so many of the other histories of the company have been lived."""
+        now = self._clock()
+        self._others_began = now if not done else self._others_began
+        left = (now - self._others_began) / done * (count - done) if done else 0.0
+        told = f", about {duration_text(left)} left" if 0 < done < count else ""
+        text = f"{done} of {count} other histories{told}"
+        if self._live is not None:
+            self._live.update(Group(self.picture(), Text(f"  {text}", style="dim")), refresh=True)
+        elif done and (done * LINES_MAX // count) > ((done - 1) * LINES_MAX // count):
+            self._screen.print(text)
 
     def line(self) -> str:
         """Return the state as one line."""

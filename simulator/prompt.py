@@ -87,15 +87,15 @@ class Prompt:
         if word in {".quit", ".exit", ".q"}:
             return False
         if word == ".tables":
-            self._ask(TABLES)
+            self._ask(TABLES, limit=None)
         elif word == ".schema" and rest:
-            self._ask(COLUMNS.format(rest[0].replace("'", "''")))
+            self._ask(COLUMNS.format(rest[0].replace("'", "''")), limit=None)
         else:
             self._screen.print(HELP)
         return True
 
-    def _ask(self, text: str) -> None:
-        for answer in self._console.ask(text, limit=ROWS_SHOWN):
+    def _ask(self, text: str, limit: int | None = ROWS_SHOWN) -> None:
+        for answer in self._console.ask(text, limit=limit):
             rows = list(answer)
             tables.show(self._screen, answer.columns, rows, self._places)
             self._screen.print(row_note(len(rows), more=answer.more), style="dim")

@@ -50,11 +50,18 @@ _KILL_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 
 def connect(run: Path) -> duckdb.DuckDBPyConnection:
-    """Open a run's ledger as the console does: read-only, locked, with its raw usage as `usage_events`."""
+    """Open a run's ledger as the console does: read-only, locked, with its raw usage as `usage_events`.
+
+    A run with several seeds has `seed_metrics`, `seed_bands`, `driver_metrics` and `tornado`, too.
+    """
     connection = duckdb.connect(str(run / "ledger.duckdb"), read_only=True, config=LOCKED)
     files = sorted(str(path) for path in (run / "log" / "usage").glob("*.parquet"))
     if files:
         connection.register("usage_events", pyarrow.dataset.dataset(files, format="parquet"))
+    if (run / "seeds.parquet").exists():
+        from simulator.seeds.mount import mount  # noqa: PLC0415 - few runs have it, and this starts at once
+
+        mount(connection, run)
     return connection
 
 

@@ -9,6 +9,7 @@ import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,8 +18,9 @@ import duckdb
 from billing import price_book
 from billing.ledger import Ledger
 from billing.price_book import PriceBook
-from billing.rebilling import Measured, metered, rebill
+from billing.rebilling import Measured, folded, metered, rebill
 from billing.rebilling import replay as in_memory
+from billing.subscription import Subscriptions
 from billing.transition import POLICIES, Policy, Transition
 from metering.document import Problem, Problems, did_you_mean, problem
 from metering.log import Log
@@ -92,10 +94,12 @@ def replay(
         which = f" ({number} of {len(books)})" if len(books) > 1 else ""
         if known is None:
             progress(f"metering {run}")
+        fold = folded(source, loaded[prices])
         with duckdb.connect() as connection:
-            known = metered(source, loaded[prices], connection=connection, known=known)
+            known = metered(source, loaded[prices], connection=connection, known=known, fold=fold)
         progress(f"billing {run} under {prices}{which}")
-        done.append(_publish(run, source, prices, out, book=loaded[prices], known=known, change=prepared))
+        billed = partial(_publish, run, source, prices, out, book=loaded[prices])
+        done.append(billed(known=known, fold=fold, change=prepared))
     return done
 
 
@@ -182,6 +186,7 @@ def _publish(
     *,
     book: PriceBook,
     known: Measured,
+    fold: Subscriptions,
     change: Prepared | None,
 ) -> Finished:
     """Bill the log under one book, and publish it."""
@@ -198,9 +203,9 @@ def _publish(
                 }
             }
         _share(source.directory, made / LOG)
-        log, ledger = Log.open(made / LOG), Ledger.create(made / LEDGER)
+        log, ledger = source.copied(made / LOG), Ledger.create(made / LEDGER)
         transition = None if change is None else change.transition
-        rebill(log, ledger, book=book, measured=known.usage, transition=transition)
+        rebill(log, ledger, book=book, measured=known.usage, folded=fold, transition=transition)
         return finish(publication, contents, book=book, log=log, ledger=ledger)
 
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from analytics.policy import DEFAULT
 from billing import mrr, price_book
 from billing.amendment import bill_as_known
 from billing.bill import Billed, Carried
@@ -32,6 +33,7 @@ from metering.period import Period
 from simulator import manifest
 from simulator.manifest import LEDGER, LOG, PLAN, PRICES, SCENARIO
 from simulator.plan import file as plan_file
+from simulator.processes import Interrupted
 from simulator.publication import Publication
 from simulator.scenario import Loaded, Scenario
 from simulator.verification import Evidence, Verdict, rows, totals, verify
@@ -136,10 +138,12 @@ def simulate(
     overrides: Mapping[str, str],
     progress: Callable[[Month], None],
     stopping: Callable[[], bool],
+    beside: Callable[[Path, Ledger], dict[str, Any]] | None = None,
 ) -> Finished:
     """Simulate a scenario and publish the run as `out`.
 
-    Raises Problems where it cannot stand there, Stopped where `stopping` ended it.
+    `beside` may write more files into the directory that is being built, and returns what the manifest says
+    of them. Raises Problems where it cannot stand there, Stopped where `stopping` or `beside` ended it.
     """
     scenario, book = loaded.scenario, loaded.book
     with Publication(out) as publication:
@@ -177,6 +181,13 @@ def simulate(
             "seed": scenario.seed,
             "set": dict(overrides),
         }
+        if beside is not None:
+            try:
+                contents |= beside(made, ledger)
+            except Interrupted:
+                ledger.connection.close()
+                (made / LEDGER).unlink()
+                raise Stopped(made, log.periods) from None
         return finish(publication, contents, book=book, log=log, ledger=ledger)
 
 
@@ -231,6 +242,7 @@ def finish(
             "places": minor_units(book.currency),
             "sha256": manifest.digest(made / PRICES),
         },
+        "metric_policy": {"name": DEFAULT.name, "hash": DEFAULT.hash},
         "log": {
             "facts": sum(block.facts for block in log.blocks),
             "usage": sum(block.usage for block in log.blocks),

@@ -82,7 +82,10 @@ TITLES = {
 }  # fmt: skip
 """What metrics are called above a column, where that is not their own name."""
 
-MULTIPLES = ("ltv_to_cac", "ltv_capped_to_cac", "quick_ratio")
+MULTIPLES = (
+    "ltv_to_cac", "ltv_capped_to_cac", "quick_ratio", "burn_multiple", "magic_number", "magic_number_arr",
+    "cac_ratio", "tickets_per_customer",
+)  # fmt: skip
 """Ratios that are spoken of as "three times", not as "300 %"."""
 
 
@@ -194,6 +197,7 @@ def next_steps(out: Path) -> Sequence[tuple[str, str]]:
     return (
         (f"saasim sql {name}", "ask the ledger"),
         (f"saasim metrics {name}", "see every month"),
+        (f"saasim report {name}", "make a page to show"),
         *targets,
         (f"saasim verify {name}", "check every invariant"),
         (f"saasim replay {name} --prices FILE --out {RUNS}/what-if", "bill it at other prices"),

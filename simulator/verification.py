@@ -23,7 +23,7 @@ from metering.document import Problems
 from metering.event import UsageCorrected
 from metering.log import Log
 from metering.meter import USAGE
-from simulator import invariants, manifest, refund
+from simulator import bridge, invariants, manifest, refund
 from simulator.imported import rows_account
 from simulator.invariants import Invariant
 from simulator.values import decimal_text
@@ -304,7 +304,7 @@ def _holds(invariant: Invariant) -> Callable[[Evidence], Finding]:
         places = 2 if evidence.book is None else minor_units(evidence.book.currency)
         unit = f"{Decimal(1).scaleb(-places):f}"
         signals = [] if evidence.book is None else evidence.book.signals()
-        wrong = invariant.wrong.replace("{unit}", unit)
+        wrong = invariant.wrong.replace("{unit}", unit).replace("{parts}", _roundings(evidence.book))
         wrong = wrong.replace("{signals}", ", ".join(f"'{meter}'" for meter in ("", *signals)))
         count, first = _row(evidence, f"select count(*), min(row::varchar) from ({wrong}) row")
         if count:
@@ -313,6 +313,12 @@ def _holds(invariant: Invariant) -> Callable[[Evidence], Finding]:
         return Finding(holds=True, figure=invariant.figure.replace("{unit}", unit).format(*figures))
 
     return check
+
+
+def _roundings(book: PriceBook | None) -> str:
+    """Return, as SQL, of how many lines of its invoice a line may hold the roundings."""
+    is_even = book is None or book.conventions.remainders == "largest"
+    return "1" if is_even else "count(*) over (partition by month, account)"
 
 
 def _refunds(evidence: Evidence) -> Finding:
@@ -371,7 +377,9 @@ CHECKS: dict[str, Check] = {
     "packs": Check("what packs defer is what is left of them", "ledger", _holds(invariants.PACKS)),
     "entries": Check("every entry adds up to zero", "ledger", _holds(invariants.ENTRIES)),
     "trial balance": Check("all accounts add up to zero", "ledger", _holds(invariants.TRIAL_BALANCE)),
-    "mrr": Check("opening + movements = closing", "ledger", _holds(invariants.MRR)),
+    "changes": Check("what changed is what is held, by customer and plan", "ledger", _holds(bridge.CHANGES)),
+    "kinds": Check("each change is what its customer's day comes to", "ledger", _holds(bridge.KINDS)),
+    "mrr": Check("opening + movements = closing", "ledger", _holds(bridge.MRR)),
     "counts": Check("rows and totals are those of the manifest", "manifest ledger", _counts),
 }
 """Every check by its name: the promise, what it needs, and the function that looks."""

@@ -3,28 +3,53 @@
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any, NamedTuple
 
-from billing.ledger import connect
+from billing.ledger import Ledger, connect
 from metering.document import Problem, Problems
 from simulator import scenario, summary, tables
 from simulator.expectation import Year, expected
 from simulator.manifest import LEDGER
 from simulator.plan import file as plan_file
+from simulator.processes import attempt_each, cores
 from simulator.progress import Progress
 from simulator.publication import RUNS, check_name
 from simulator.run import Finished, Stopped, follow, simulate
+from simulator.seeds import kept
+from simulator.seeds.history import Case, cases, live
 from simulator.values import to_json
+
+SEEDS_MAX = 1_000
+"""More seeds than this are a typing error."""
 
 INTERRUPTED = 130
 """The exit code of a run that was stopped: what shells expect of Ctrl-C."""
 
 
+class Histories(NamedTuple):
+    """How many histories are lived, in how many processes (0: all cores), and if rates are changed, too."""
+
+    seeds: int = 1
+    jobs: int = 0
+    with_drivers: bool = True
+
+
+ONE = Histories()
+"""The run and nothing beside it."""
+
+
 def run(
-    name: str, *, out: Path | None, settings: Sequence[str], named: Mapping[str, str], as_json: bool
+    name: str,
+    *,
+    out: Path | None,
+    settings: Sequence[str],
+    named: Mapping[str, str],
+    as_json: bool,
+    histories: Histories = ONE,
 ) -> int:
     """Run a scenario, or a plan where `name` is one.
 
@@ -32,6 +57,7 @@ def run(
     """
     overrides = {**parsed(settings), **named}
     path = plan_file.path_of(name)
+    _check(histories, is_plan=path is not None)
     if path is not None:
         return _follow(path, out=out, overrides=overrides, as_json=as_json)
     try:
@@ -39,19 +65,71 @@ def run(
     except Problems as found:
         raise Problems(_as_typed(problem, overrides, named) for problem in found.problems) from None
     place = out or RUNS / check_name(loaded.scenario.name, f"{loaded.path}: name")
+    others = _others(name, overrides, loaded, histories)
     aside = tables.terminal(sys.stderr)
     count, first = loaded.scenario.months, f"{loaded.scenario.starts_on:%Y-%m}"
     title = f"{loaded.scenario.title}: {count} months from {first}, seed {loaded.scenario.seed}"
     progress = Progress(aside, title, months=count, currency=loaded.book.currency)
     try:
         with stop_request() as stopping, progress:
-            finished = simulate(loaded, place, overrides=overrides, progress=progress, stopping=stopping)
+            finished = simulate(
+                loaded,
+                place,
+                overrides=overrides,
+                progress=progress,
+                stopping=stopping,
+                beside=_beside(others, loaded, histories, progress, stopping) if others else None,
+            )
     except Stopped as stopped:
         _say_stopped(stopped, place, count)
         return INTERRUPTED
     targets = loaded.scenario.targets
     _say_finished(finished, targets, title, seconds=progress.seconds(), as_json=as_json)
     return 0
+
+
+def _check(histories: Histories, *, is_plan: bool) -> None:
+    """Raise Problems where so many histories cannot be lived."""
+    problems = []
+    if not 1 <= histories.seeds <= SEEDS_MAX:
+        problems.append(Problem("--seeds", f"{histories.seeds} seeds", f"give 1 to {SEEDS_MAX}"))
+    if histories.jobs < 0:
+        problems.append(Problem("--jobs", f"{histories.jobs} processes", "give 1 or more"))
+    if is_plan and histories.seeds > 1:
+        problems.append(Problem("--seeds", "a plan leaves nothing to chance", "leave it out"))
+    if problems:
+        raise Problems(problems)
+
+
+def _others(
+    name: str, overrides: Mapping[str, str], loaded: scenario.Loaded, histories: Histories
+) -> list[Case]:
+    """Return the histories beside the run's own; none where there is one seed."""
+    if histories.seeds == 1:
+        return []
+    return cases(name, overrides, loaded, seeds=histories.seeds, with_drivers=histories.with_drivers)
+
+
+def _beside(
+    others: Sequence[Case],
+    loaded: scenario.Loaded,
+    histories: Histories,
+    progress: Progress,
+    stopping: Callable[[], bool],
+) -> Callable[[Path, Ledger], dict[str, Any]]:
+    """Return what lives the other histories, once the run's own is billed, and keeps their metrics."""
+
+    def live_and_keep(made: Path, ledger: Ledger) -> dict[str, Any]:
+        outcomes = []
+        progress.histories(0, len(others))
+        jobs = histories.jobs or cores()
+        for done in attempt_each(live, others, jobs=jobs, stopping=stopping):
+            outcomes.append(done)
+            progress.histories(len(outcomes), len(others))
+        outcomes.sort(key=lambda one: one.case.number)
+        return {"histories": kept.write(made, ledger.connection, outcomes, loaded.scenario)}
+
+    return live_and_keep
 
 
 def _follow(path: Path, *, out: Path | None, overrides: Mapping[str, str], as_json: bool) -> int:

@@ -4,7 +4,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,9 @@ from rich.text import Text
 
 from analytics import plan_file
 from analytics.attainment import Row, State, attained, number
-from analytics.interval import Range, point
-from analytics.printed import Printed, rounded, shown
+from analytics.interval import Range
 from metering.document import problem
-from simulator import manifest, query, tables
+from simulator import attainment, manifest, query, tables
 from simulator.plan.file import path_of as plan_of
 from simulator.publication import find
 from simulator.values import json_lines
@@ -109,30 +107,7 @@ def _table(rows: Iterable[Row], *, with_why: bool) -> Table:
 
 
 def _cells(row: Row) -> list[Text]:
-    """Write the numbers of a row; what is recomputed only where it is not just what is printed."""
-    like, goal = row.printed, row.recomputed
-    differs = goal is not None and not (like is not None and like.equals(goal))
+    """Write the numbers of a row, and how the last two look."""
+    *goal, ledger, apart = attainment.cells(row)
     style = STYLES[row.state]
-    apart = "–" if row.difference is None else "0"
-    if row.difference:
-        apart = _written(point(Fraction(row.difference)), like, signed=True)
-    return [
-        Text(like.text if like else ""),
-        Text(_written(goal, like) if goal and differs else ""),
-        Text(row.state if row.ledger is None else _written(point(Fraction(row.ledger)), like), style=style),
-        Text(apart, style=style),
-    ]
-
-
-def _written(value: Range, like: Printed | None, *, signed: bool = False) -> str:
-    """Write a value to its last digit; shares and multiples as the plan writes them."""
-    sign = "+" if signed and value.low.middle > 0 else ""
-    if like is not None and like.unit:
-        places = like.places + (4 if "%" in like.unit else 2)
-        return sign + like.like(point(Fraction(rounded(value.middle, places))))
-    ends = dict.fromkeys(shown(end.middle) for end in value)
-    return sign + " to ".join(_with_sign(text, like.currency if like else "") for text in ends)
-
-
-def _with_sign(text: str, currency: str) -> str:
-    return f"-{currency}{text[1:]}" if text.startswith("-") else f"{currency}{text}"
+    return [*(Text(words) for words in goal), Text(ledger, style=style), Text(apart, style=style)]

@@ -13,12 +13,12 @@ from billing.transition import POLICIES, Policy
 from metering.document import Problem, Problems, did_you_mean
 from simulator import failure, tables
 from simulator.commands.run import parsed, stop_request
+from simulator.processes import Interrupted, cores
 from simulator.scenario import Loaded
 from simulator.values import duration_text, to_json
 from simulator.whatif import display, record
 from simulator.whatif.answer import answer, told
-from simulator.whatif.company import Interrupted
-from simulator.whatif.experiment import Case, Outcome, Question, attempt_all, cores, read
+from simulator.whatif.experiment import Case, Outcome, Question, attempt_all, read
 from simulator.whatif.sweep import Sweep, sweeps
 
 SEEDS_MAX = 10_000

@@ -1,7 +1,5 @@
 """The page of a comparison: what changed, why, when and for whom, from the whole down to the lines."""
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from decimal import Decimal
 from itertools import pairwise
@@ -13,8 +11,10 @@ from analytics.comparison import CAUSES, SPLITS, Comparison
 from analytics.comparison.bills import up_by
 from analytics.guard import Offender, Verdict, amount_text
 from simulator.page import chart, figures
+from simulator.page.document import document
 from simulator.page.markup import Html, element, join, text
 from simulator.page.style import STYLE
+from simulator.page.table import table
 from simulator.values import percent_text, whole_money_text
 
 ROWS = 40
@@ -53,21 +53,9 @@ def page(pairs: Sequence[Compared], *, top: int) -> str:
     for number, pair in enumerate(pairs):
         if len(pairs) > 1:
             parts.append(element("h1", pair.title, id=f"c{number}"))
-        parts.append(_sections(pair, top))
+        parts.append(sections(pair, top))
     parts.append(element("p", _FOOT, kind="small dim"))
-    body = element("body", element("main", join(parts)))
-    # Only this very style sheet is let in, and nothing from anywhere.
-    digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    head = join([
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=policy),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="referrer", content="no-referrer"),
-        element("title", heading),
-        element("style", Html(STYLE)),
-    ])  # fmt: skip
-    return f"<!DOCTYPE html>\n{element('html', join([element('head', head), body]), lang='en')}\n"
+    return document(heading, element("main", join(parts)), style=STYLE)
 
 
 _FOOT = (
@@ -79,7 +67,11 @@ _FOOT = (
 def _overview(pairs: Sequence[Compared]) -> Html:
     """Set several comparisons beside each other, a column each."""
     first = pairs[0].found.totals
-    heads = ["", text("before"), *(element("a", pair.title, href=f"#c{n}") for n, pair in enumerate(pairs))]
+    heads = [
+        "measure",
+        text("before"),
+        *(element("a", pair.title, href=f"#c{n}") for n, pair in enumerate(pairs)),
+    ]
     rows = []
     for number, measure in enumerate(first["measure"]):
         before = figures.amount(measure, first["before"][number], pairs[0].found.currency)
@@ -88,10 +80,11 @@ def _overview(pairs: Sequence[Compared]) -> Html:
             for pair in pairs
         ]
         rows.append([text(figures.title(measure)), before, *changes])
-    return _table(heads, rows)
+    return table(heads, rows)
 
 
-def _sections(pair: Compared, top: int) -> Html:
+def sections(pair: Compared, top: int) -> Html:
+    """Return what is to be said of one comparison, from the whole down to `top` customers of each side."""
     found = pair.found
     span = f"{found.months[0]} to {found.months[-1]}" if found.months else "no months"
     said = f"{span}, {len(found.months)} months, {len(found.customers):,} customers, {found.currency}"
@@ -188,10 +181,9 @@ def _why(found: Comparison) -> Html:
         [text(cause), text(CAUSES.get(cause, "")), figures.cents(change, found.currency)]
         for cause, change in causes.iter_rows()
     ]
-    table = element(
-        "details", join([element("summary", "What the causes mean"), _table(["", "", ""], meanings, 2)])
-    )
-    return join([element("p", said), chart.bars(rows), table])
+    told = table(["cause", "what it is", "change"], meanings, 2)
+    shown = element("details", join([element("summary", "What the causes mean"), told]))
+    return join([element("p", said), chart.bars(rows), shown])
 
 
 def _months(found: Comparison) -> Html:
@@ -208,8 +200,8 @@ def _months(found: Comparison) -> Html:
         element("span", "after", kind="key new small"),
     ])  # fmt: skip
     rows = [_row([row["month"]], row, currency) for row in billed.iter_rows(named=True)]
-    table = _table(["month", "before", "after", "change", ""], rows)
-    shown = element("details", join([element("summary", "Every month"), table]))
+    told = table(["month", "before", "after", "change", "relative"], rows)
+    shown = element("details", join([element("summary", "Every month"), told]))
     return join([element("p", key), chart.months(names, before, after, texts), shown])
 
 
@@ -257,8 +249,8 @@ def _customers(found: Comparison, top: int) -> Html:
     for heading, rows in (("Pay more", found.losers(top)), ("Pay less", found.winners(top))):
         if len(rows):
             parts.append(element("h3", heading))
-            table = [_customer(found, row) for row in rows.iter_rows(named=True)]
-            parts.append(_table(["customer", "before", "after", "change", ""], table))
+            told = [_customer(found, row) for row in rows.iter_rows(named=True)]
+            parts.append(table(["customer", "before", "after", "change", "relative"], told))
     return join(parts)
 
 
@@ -300,8 +292,8 @@ def _part(found: Comparison, split: Sequence[str]) -> Html:
     ]  # fmt: skip
     left = len(billed) - len(shown)
     more = element("p", f"and {left:,} more with smaller changes", kind="small dim") if left else Html("")
-    heads = [*split, "before", "after", "change", "", "committed MRR"]
-    return join([heading, _table(heads, rows, len(split)), more])
+    heads = [*split, "before", "after", "change", "relative", "committed MRR"]
+    return join([heading, table(heads, rows, len(split)), more])
 
 
 def _row(names: Sequence[object], row: dict[str, object], currency: str) -> list[Html]:
@@ -309,21 +301,3 @@ def _row(names: Sequence[object], row: dict[str, object], currency: str) -> list
     relative = None if row["relative"] is None else Decimal(str(row["relative"]))
     change = figures.change("billed", Decimal(str(row["change"])), currency)
     return [*(element("bdi", name or "–") for name in names), *ends, change, figures.percent(relative)]
-
-
-def _table(heads: Sequence[str | Html], rows: Sequence[Sequence[Html]], texts: int = 1) -> Html:
-    """Write a table whose first columns are text; it scrolls where it is wider than the page."""
-    kinds = ["text"] * texts
-    top = [
-        element("th", head, scope="col", **({"class": "text"} if number < texts else {}))
-        for number, head in enumerate(heads)
-    ]
-    body = [
-        element(
-            "tr",
-            join(element("td", cell, kind=kinds[n] if n < texts else "") for n, cell in enumerate(row)),
-        )
-        for row in rows
-    ]
-    table = element("table", join([element("thead", element("tr", join(top))), element("tbody", join(body))]))
-    return element("div", table, kind="scroll")

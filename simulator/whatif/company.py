@@ -13,13 +13,10 @@ from billing.price_book import PriceBook
 from billing.transition import Transition
 from metering.log import Log
 from metering.period import Period
+from simulator.processes import Interrupted
 from simulator.run import Month, heard, live
 from simulator.scenario import Scenario
 from simulator.world import World
-
-
-class Interrupted(Exception):  # noqa: N818 - it is no error: somebody asked for it
-    """A company was stopped between two months."""
 
 
 def lived(

@@ -5,16 +5,10 @@ customers, who differ in nothing but what prices make them do. Seeds are indepen
 be tried in any order by any number of processes: the numbers are the same.
 """
 
-import multiprocessing
-import os
-import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
-from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,13 +23,11 @@ from billing.transition import Policy, Transition
 from metering.log import Log
 from simulator import scenario
 from simulator.prior import drawn
+from simulator.processes import attempt_each
 from simulator.scenario import Loaded
-from simulator.whatif.company import Interrupted, lived
+from simulator.whatif.company import lived
 from simulator.whatif.vocabulary import in_words_of
 from simulator.world import World
-
-LISTEN_SECONDS = 0.2
-"""How often somebody who waits for processes looks whether it should stop."""
 
 
 class Question(NamedTuple):
@@ -93,7 +85,7 @@ def read(question: Question, changes: Mapping[str, str] | None = None) -> tuple[
 def attempt(case: Case, stopping: Callable[[], bool] = lambda: False) -> Outcome:
     """Let the company of a seed live under both books, and bill what it did under the first by the second.
 
-    Raises `company.Interrupted` where `stopping` says so, Problems where something does not fit.
+    Raises Interrupted where `stopping` says so, Problems where something does not fit.
     """
     loaded, book = read(case.question, case.changes)
     company = loaded._replace(scenario=drawn(loaded.scenario, case.seed))
@@ -129,61 +121,6 @@ def attempt_all(
 ) -> Iterator[Outcome]:
     """Try every case, in `jobs` processes at a time, and yield the outcomes as they come.
 
-    Raises `company.Interrupted` where `stopping` says so, once every process has stopped: at the end of a
-    month.
+    Raises Interrupted where `stopping` says so, once every process has stopped: at the end of a month.
     """
-    if jobs == 1 or len(cases) == 1:
-        for case in cases:
-            yield attempt(case, stopping)
-        return
-    context = multiprocessing.get_context("spawn")  # forking a process with the threads of Polars hangs
-    stop = context.Event()
-    with (
-        _threads_for(jobs),
-        ProcessPoolExecutor(
-            min(jobs, len(cases)), mp_context=context, initializer=_begin, initargs=(stop,)
-        ) as pool,
-    ):
-        waiting = {pool.submit(_attempt_aside, case) for case in cases}
-        try:
-            while waiting:
-                done, waiting = wait(waiting, timeout=LISTEN_SECONDS, return_when=FIRST_COMPLETED)
-                yield from (one.result() for one in done)
-                if stopping():
-                    raise Interrupted
-        finally:
-            stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-_stop: list[Event] = []
-"""In a process of its own: the event by which it is asked to stop."""
-
-
-def _begin(stop: Event) -> None:
-    """Begin a process: Ctrl-C is heard by the one that started it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _stop.append(stop)
-
-
-def _attempt_aside(case: Case) -> Outcome:
-    return attempt(case, _stop[0].is_set)
-
-
-@contextmanager
-def _threads_for(jobs: int) -> Iterator[None]:
-    """Share the cores among the processes that are started meanwhile, where nobody has decided on it."""
-    name = "POLARS_MAX_THREADS"
-    given = name in os.environ
-    if not given:
-        os.environ[name] = str(max(1, cores() // jobs))
-    try:
-        yield
-    finally:
-        if not given:
-            del os.environ[name]
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    yield from attempt_each(attempt, cases, jobs=jobs, stopping=stopping)
