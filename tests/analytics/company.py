@@ -16,7 +16,10 @@ from metering.period import add_months
 
 FIRST = date(2026, 1, 1)
 
-READ = ("accounts", "entries", "invoice_lines", "mrr_balances", "mrr_movements", "payouts", "postings")
+READ = (
+    "accounts", "entries", "events", "invoice_lines", "invoices", "mrr_balances", "mrr_changes",
+    "mrr_movements", "payments", "payouts", "postings", "subscription_phases", "usage",
+)  # fmt: skip
 """The tables that metrics are derived from."""
 
 _NUMBERS = count()
@@ -117,6 +120,7 @@ class Company:
     def ledger(self) -> duckdb.DuckDBPyConnection:
         """Book everything in a database of its own, and return a connection to it."""
         self.rows["mrr_movements"] = movements_of(self.rows["mrr_balances"], self.months)
+        self.rows["mrr_changes"] = changes_of(self.rows["mrr_balances"], self.months)
         self.rows["entries"] = [
             {"entry": row["entry"], "month": row["month"], "kind": kind}
             for row in self.rows["postings"]
@@ -168,6 +172,28 @@ def movements_of(balances: list[dict[str, Any]], months: int) -> list[dict[str, 
                 row = {"month": month(number), "account": account, "kind": kind, "amount": now - before}
                 rows.append({**row, "segment": segments[account]})
             before, paid = now, paid or now > 0
+    return rows
+
+
+def changes_of(balances: list[dict[str, Any]], months: int) -> list[dict[str, Any]]:
+    """Tell how each subscription's MRR changed on the first day of each month, at full price."""
+    total: dict[tuple[str, ...], dict[date, Decimal]] = defaultdict(dict)
+    names = ("account", "segment", "subscription", "plan", "stream")
+    for row in balances:
+        total[tuple(row[name] for name in names)][row["month"]] = row["amount"]
+    rows = []
+    for key, amounts in total.items():
+        before = Decimal(0)
+        for number in range(months):
+            now = amounts.get(month(number), Decimal(0))
+            if now != before:
+                days = ("month", "booked_on", "effective_on", "recorded_on", "paid_until_on")
+                nothing = ("lasting_discount", "limited_discount", "commitment", "trial")
+                row = dict(zip(names, key, strict=True)) | dict.fromkeys(days, month(number))
+                cause = "seats" if now and before else "subscription" if now else "voluntary"
+                row |= dict.fromkeys(nothing, Decimal(0)) | {"scheduled": False, "cause": cause}
+                rows.append(row | {"list_price": now - before, "amount": now - before})
+            before = now
     return rows
 
 

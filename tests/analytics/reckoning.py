@@ -155,6 +155,10 @@ class Reckoning:
             "customers_churned": moved["churn"][0],
             "customers": len(self.payers(number)),
             "arpa": over(self.committed(number), len(self.payers(number))),
+            "asp": over(moved["new"][1], moved["new"][0]),
+            "mrr_growth": over(
+                self.committed(number) - self.committed(number - 1), self.committed(number - 1)
+            ),
             "logo_churn": month_ago["lost"],
             "logo_churn_annualised": a_year_of(month_ago["lost"]),
             "revenue_churn": None if month_ago["grr"] is None else 1 - month_ago["grr"],
@@ -184,7 +188,80 @@ class Reckoning:
             "acquisition_cost": self.spent(number),
         }
         arpa = over(self.committed(number), len(self.payers(number)))
-        return found | self.unit_economics(number, arpa)
+        return found | self.unit_economics(number, arpa) | self.efficiency(number) | self.composition(number)
+
+    def spent_in_all(self, number: int) -> Fraction:
+        """Add up all expenses of a month."""
+        return self.posted(number, "expense", lambda _: True)
+
+    def recurred(self, number: int, account: str | None = None) -> Fraction:
+        """Add up the revenue of a month whose invoice lines are neither of the catalog nor once."""
+        lines = {(row["invoice"], row["line_no"]): row for row in self.rows["invoice_lines"]}
+
+        def counts(row: dict[str, Any]) -> bool:
+            line = lines[row["invoice"], row["line_no"]]
+            return line["plan"] != "catalog" and line["kind"] != "once" and account in (None, row["account"])
+
+        return -self.posted(number, "revenue", counts)
+
+    def efficiency(self, number: int) -> dict[str, Number]:
+        """Return profit, burn, and what growth cost in the quarter and the one before."""
+        now, before = range(number - 2, number + 1), range(number - 5, number - 2)
+        cash = [-self.posted(n, "cash", lambda _: True) for n in now]
+        arr = 12 * (self.committed(number) - self.committed(number - 3))
+        won = 12 * sum(self.moved(n)[kind][1] for n in now for kind in ("new", "expansion"))
+        cost = sum((self.spent(n) for n in before), Fraction(0))
+        grown = sum(self.recurred(n) for n in now) - sum(self.recurred(n) for n in before)
+        streams = {row["stream"] for row in self.rows["invoice_lines"]}
+        streams |= {row.get("stream", "") for row in self.rows["postings"]}
+        referred = self.paid_out(number, referrals=True)
+        profit = self.profit(number, streams)[0] - referred - self.spent_in_all(number)
+        is_old = number >= 5
+        return {
+            "operating_profit": profit,
+            "net_burn": cash[-1],
+            "recurring_revenue": self.recurred(number),
+            "burn_multiple": over(sum(cash), arr) if number >= 2 and sum(cash) > 0 and arr > 0 else None,
+            "magic_number": over(4 * grown, cost) if is_old and cost > 0 else None,
+            "magic_number_arr": over(arr, cost) if is_old and cost > 0 else None,
+            "cac_ratio": over(cost, won) if is_old and won > 0 and cost > 0 else None,
+        }
+
+    def composition(self, number: int) -> dict[str, Number]:
+        """Return who is largest, who buys more than one thing, and retention on revenue."""
+        year = range(max(0, number - 11), number + 1)
+        revenue = sorted((self.earned(account, year) for account in self.accounts), reverse=True)
+        quarters = [
+            [
+                sum(self.recurred(n, account) for n in range(last - 2, last + 1))
+                for last in (number - 12, number)
+            ]
+            for account in self.accounts
+        ]
+        there = [(then, now) for then, now in quarters if then > 0] if number >= 14 else []
+        payers = self.payers(number)
+        return {
+            "revenue_top_1_share": over(revenue[0], sum(revenue)) if sum(revenue) > 0 else None,
+            "revenue_top_10_share": over(sum(revenue[:10]), sum(revenue)) if sum(revenue) > 0 else None,
+            "nrr_total": over(sum(now for _, now in there), sum(then for then, _ in there)),
+            "grr_total": over(sum(min(pair) for pair in there), sum(then for then, _ in there)),
+            "cross_sell_rate": over(sum(self.crossed(account, number) for account in payers), len(payers)),
+        }
+
+    def earned(self, account: str, months: Iterable[int]) -> Fraction:
+        """Add up the revenue of an account over some months."""
+        found = [self.posted(n, "revenue", lambda row: bool(row["account"] == account)) for n in months]
+        return -sum(found, Fraction(0))
+
+    def crossed(self, account: str, number: int) -> bool:
+        """Tell whether an account was billed within a year for a stream in which it pays nothing now."""
+        held = {row["stream"] for row in self.rows["mrr_balances"]
+                if row["account"] == account and row["month"] == month(number)}  # fmt: skip
+        return any(
+            row["account"] == account and row["amount"] > 0 and row["stream"] not in held
+            for n in range(max(0, number - 11), number + 1)
+            for row in self.of_month["invoice_lines", month(n)]
+        )
 
     def unit_economics(self, number: int, arpa: Ratio) -> dict[str, Number]:
         """Return CAC, LTV and what follows from them."""

@@ -138,3 +138,30 @@ def test_parts_of_an_awkward_split_still_add_up() -> None:
 
     assert [33, 33, 33] == [int(cost) for cost in frame.filter(pl.col("segment") != "")["matched_cost"]]
     assert 100 == plain(frame["matched_cost"].sum())
+
+
+def test_each_segment_is_paid_for_in_the_months_of_its_own_sales_cycle() -> None:
+    """Enterprise takes six months, smb one: what was spent then is the CAC; one lag sees other money."""
+    company = Company().account("big", "enterprise").account("ada", "smb")
+    company.mrr("big", 900, start=6).mrr("ada", 100, start=6)
+    company.spend(0, "sales", 700, segment="enterprise").spend(5, "sales", 50, segment="smb")
+    company.spend(3, "sales", 11, segment="enterprise").spend(3, "sales", 13, segment="smb")
+    by_cycle = AT_ONCE._replace(sales_lag=3, sales_lags=(("enterprise", 6), ("smb", 1)))
+    found = [
+        at(monthly_by(company.ledger(), "segment", policy, ["cac"]), 6, "cac", part=segment)[0]
+        for policy in (by_cycle, AT_ONCE._replace(sales_lag=3))
+        for segment in ("enterprise", "smb")
+    ]
+
+    assert [700, 50, 11, 13] == found
+
+
+def test_a_segment_is_not_told_what_was_spent_before_the_history() -> None:
+    """Whoever is won before a cycle has passed was paid for in months that nobody recorded."""
+    company = Company().account("big", "enterprise").mrr("big", 900, start=4)
+    company.spend(0, "sales", 700, segment="enterprise")
+    policy = AT_ONCE._replace(sales_lags=(("enterprise", 6),))
+
+    assert (None,) == at(
+        monthly_by(company.ledger(), "segment", policy, ["cac"]), 4, "cac", part="enterprise"
+    )

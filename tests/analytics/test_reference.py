@@ -10,7 +10,7 @@ import pytest
 from analytics.cohorts import cohorts
 from analytics.dimension import SPLITS
 from analytics.metrics import METRICS, monthly, monthly_by
-from analytics.policy import Policy
+from analytics.policy import PRESETS, MetricPolicy, named
 from tests.analytics.company import Company, at, plain
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
@@ -78,9 +78,18 @@ def test_the_page_lists_every_metric_as_the_registry_has_it() -> None:
 
 def test_the_page_lists_every_choice_with_its_default() -> None:
     """The numbers of the policy are what the page says."""
-    assert [[name, str(value)] for name, value in Policy()._asdict().items()] == [
+    assert [[name, str(value)] for name, value in MetricPolicy()._asdict().items()] == [
         row[:2] for row in table("## Choices")
     ]
+
+
+def test_the_page_lists_every_preset_with_what_it_changes() -> None:
+    """Each preset is what its words say, read as `--policy` reads them."""
+    shown = table("### Presets")
+
+    assert [row[0].strip("`") for row in shown] == list(PRESETS)
+    for name, words in shown[1:]:
+        assert PRESETS[name.strip("`")] == named(words.replace("`", "").replace(", ", ","))
 
 
 def test_the_worked_example_comes_to_the_figures_of_the_page() -> None:

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Generator
 from datetime import date
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import duckdb
@@ -24,11 +24,14 @@ from billing.bill import Carried, at_home
 from billing.lines import slices
 from billing.rebilling import Replay, measure_log, opened, replay
 from metering.event import SeatsChanged
+from metering.intake.intake import Intake, take
+from metering.intake.mapping import load
 from metering.log import Log
 from metering.period import month_of
 from simulator.traffic import Traffic
 from simulator.world import Agent, World
 from tests.bench.company import book, record
+from tests.bench.export import told
 
 AGENTS = 10_000
 DAYS = 31
@@ -43,6 +46,12 @@ SMALL_ACCOUNTS = 200
 
 COMPARED = "compared"
 """Where the run of 36 months and its replay at other prices are."""
+
+TOLD = "told"
+"""Where the file is that is imported, and its map."""
+
+ROWS = 2_000_000
+"""How many rows it has, in the order of time, as exports do."""
 
 
 def bare_simpy() -> float:
@@ -252,6 +261,22 @@ def compare_runs(directory: Path) -> float:
     return _timed(lambda: subprocess.run(command, check=True, capture_output=True, cwd=directory))
 
 
+def import_rows(directory: Path) -> float:
+    """Import 2 million rows of CSV: read strictly, told apart, and written as a log in order."""
+    (mapped, _), out = load(directory / "map.toml"), Path(tempfile.mkdtemp(dir=directory))
+    found: list[Intake] = []
+    seconds = _timed(lambda: found.append(take([directory / "usage.csv"], mapped, directory=out)), cpu=True)
+    assert found[0].events == ROWS
+    return seconds
+
+
+def read_rows(directory: Path) -> float:
+    """Read the same file into a table of DuckDB, as its reader finds it."""
+    connection = duckdb.connect()
+    query = f"create table told as from read_csv('{directory / 'usage.csv'}')"
+    return _timed(lambda: connection.execute(query), cpu=True)
+
+
 def show_help() -> float:
     """Ask for help, in a process of its own."""
     command = [sys.executable, "-m", "simulator", "--help"]
@@ -263,6 +288,7 @@ def prepare(directory: Path) -> None:
     for name, accounts in (("large", ACCOUNTS), ("small", SMALL_ACCOUNTS)):
         record(directory / name, accounts=accounts, events=EVENTS)
     prices = Path("fixtures/reforms/seats-plus-5.toml").resolve()
+    told(directory / TOLD, ROWS)
     compared = directory / COMPARED
     compared.mkdir()
     for words in (["run", "dbgpt"], ["replay", "dbgpt", "--prices", str(prices), "--out", "runs/dearer"]):
@@ -270,10 +296,12 @@ def prepare(directory: Path) -> None:
         subprocess.run(command, check=True, capture_output=True, cwd=compared)
 
 
-def _timed(run: Callable[[], object]) -> float:
-    begun = perf_counter()
+def _timed(run: Callable[[], object], *, cpu: bool = False) -> float:
+    """Return the seconds that something takes, or those of all processors together."""
+    clock = process_time if cpu else perf_counter
+    begun = clock()
     run()
-    return perf_counter() - begun
+    return clock() - begun
 
 
 MEASURES: dict[str, Callable[..., float]] = {
@@ -293,4 +321,6 @@ MEASURES: dict[str, Callable[..., float]] = {
     "default_run": default_run,
     "compare_runs": compare_runs,
     "show_help": show_help,
+    "import_rows": import_rows,
+    "read_rows": read_rows,
 }

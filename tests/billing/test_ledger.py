@@ -26,6 +26,9 @@ ASKED_FOR = {
     "mrr_movements",
 }
 
+STATISTICS = {"customer_survival", "customer_value"}
+"""Views of estimates and their errors: they are no sums of money."""
+
 BOOK = """
     meters.courses = { event = "course.enrolled", quantity = "participants", dimensions = ["course"] }
     meters.orders = { event = "order.placed", quantity = "quantity" }
@@ -128,7 +131,7 @@ def test_the_tables_are_those_that_are_declared(connection: duckdb.DuckDBPyConne
         kind for name in TABLES for kind in found[name].values() if kind.startswith("DECIMAL")
     }
     assert not {"DOUBLE", "FLOAT", "TIMESTAMP WITH TIME ZONE"} & {
-        kind for columns in found.values() for kind in columns.values()
+        kind for name in set(found) - STATISTICS for kind in found[name].values()
     }
 
 

@@ -166,7 +166,7 @@ STORIES = {  # account: its story, its balances at months' ends, its movements
         "20 20 40 40",
         """
         2026-01  new        subscription  2026-01-20  20
-        2026-03  expansion  price         2026-03-01  20
+        2026-03  expansion  discount      2026-03-01  20
         """,
     ),
     "committed": (  # 600 / 12 + 10 = 60 is less than 1200 / 12

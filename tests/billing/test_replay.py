@@ -21,8 +21,12 @@ from metering.period import Period
 from tests.ledgers import Tables, book, engine, record, rows, run_of
 from tests.stories import BOOK, FIRST, MONTHS, told
 
-ENDLESS = {"subscription_phases": {"ends_on"}, "grants": {"expires_on", "quantity"}}
-"""What has no value where there is no end."""
+ENDLESS = {
+    "subscription_phases": {"ends_on"},
+    "grants": {"expires_on", "quantity"},
+    "mrr_changes": {"event"},
+}
+"""What has no value where there is no end, or where the price book moves and no fact does."""
 
 
 def company(directory: Path, events: list[Event], *, months: int = MONTHS) -> Log:

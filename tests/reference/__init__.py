@@ -10,10 +10,12 @@ from tests.reference import (
     example,
     import_map,
     ledger,
+    metrics,
     preset,
     price_book,
     recipe,
     scenario,
+    sheet,
 )
 from tests.reference.page import Region
 
@@ -27,6 +29,8 @@ REGIONS: dict[str, Region] = {
     "scenario.keys": scenario.keys,
     "import_map.keys": import_map.keys,
     "import_map.reasons": import_map.reasons,
+    "metrics.sql": metrics.sql,
+    "metrics_input.kinds": sheet.kinds,
     "cli.helps": commands.helps,
     "example.facts": example.told,
     "example.phases": example.phases,

@@ -23,7 +23,7 @@ _TIMES = re.compile(r"\b\d+:\d\d min|\b\d+\.\d s\b")
 """What differs from one time to the next: how long something took."""
 
 SPOKEN = {"CI", "BUILD_NUMBER", "COLUMNS", "LINES"}
-"""What would make a program of the page print otherwise than for its reader: pytest shortens no line under CI."""
+"""What would make a program print otherwise than for the reader: pytest shortens no line under CI."""
 
 
 class Shown(NamedTuple):

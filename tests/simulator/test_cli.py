@@ -16,6 +16,8 @@ from unittest.mock import patch
 import pytest
 from rich.console import Console
 
+from analytics.metrics import METRICS
+from analytics.policy import DEFAULT, PRESETS, named
 from billing.ledger import connect, digests
 from metering.log import Log
 from metering.period import Period, months
@@ -206,6 +208,57 @@ def test_metrics_can_be_split(there: Path, capsys: pytest.CaptureFixture[str], b
     assert {"2026-01-01", "2026-02-01", "2026-03-01", "2026-04-01"} == {row["month"] for row in told}
     assert 150 == sum(row["committed_mrr"] for row in told if row["month"] == "2026-04-01")
     assert by is None or all(by in row for row in told)
+    assert all(set(row["missing"]) == {name for name, value in row.items() if value is None} for row in told)
+
+
+def test_metrics_are_taken_by_a_policy(there: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its name and hash stand below the table, its hash in each row; --policies shows all presets."""
+    words = ["metrics", "toy", "--policy", "strict-committed,discounts=none"]
+    chosen = named(words[-1])
+    told = json.loads(said(capsys, *words, "--json"))
+
+    assert {chosen.hash} == {row["policy"] for row in told}
+    assert chosen.hash in said(capsys, *words)
+    assert DEFAULT.hash in said(capsys, "metrics", "toy")
+    rows = json.loads(said(capsys, "metrics", "toy", "--policies", "--json"))
+    assert [(name, policy.hash) for name, policy in PRESETS.items()] == [
+        (row["preset"], row["policy"]) for row in rows
+    ]
+    shown = said(capsys, "metrics", "toy", "--policies")
+    assert all(name in shown for name in PRESETS)
+
+
+def test_one_month_shows_every_metric_and_why_one_has_no_value(
+    there: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line for each metric of the registry; what is null names its reason, in words and as data."""
+    shown = said(capsys, "metrics", "toy", "--month", "2026-04")
+    rows = json.loads(said(capsys, "metrics", "toy", "--month", "last", "--json"))
+    told = {row["metric"]: row for row in rows}
+
+    assert [name for name, metric in METRICS.items() if "whole" in metric.splits] == list(told)
+    assert all(f"{name} " in shown for name in told)
+    assert (150, None) == (told["committed_mrr"]["value"], told["committed_mrr"]["missing"])
+    assert (None, "fewer than 13 months of history") == (
+        told["mrr_growth_12m"]["value"], told["mrr_growth_12m"]["missing"],
+    )  # fmt: skip
+    assert "none: fewer than 13 months of history" in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--month", "2026-13"), "has not closed '2026-13'"),
+        (("--month", "2026-04", "--by", "plan"), "--month does not go with --by"),
+        (("--month", "2026-04", "--policies"), "--policies goes with no --by, --month or --policy"),
+    ],
+)
+def test_a_month_that_cannot_be_shown_is_the_users_mistake(
+    there: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], told: str
+) -> None:
+    """Exit code 2, and what to do."""
+    assert answer(["metrics", "toy", *words]) == 2
+    assert told in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_quote_answers_line_by_line(
@@ -370,4 +423,4 @@ def test_a_shell_can_complete_a_verb() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ | asked
     )
 
-    assert ["run", "replay"] == done.stdout.split()
+    assert ["run", "report", "replay"] == done.stdout.split()

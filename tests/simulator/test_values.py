@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simulator.values import (
@@ -125,6 +125,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # of a busy machine, not of what is drawn
 @given(VALUES)
 def test_json_is_read_back_exactly(value: Any) -> None:
     """Decimals are JSON numbers with all their digits."""

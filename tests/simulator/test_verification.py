@@ -115,6 +115,18 @@ TAMPERED = {
         "delete from postings where ledger_account = 'cash'",
         "update postings set month = '2026-09-01' where ledger_account = 'cash'",
     ],
+    "changes": [
+        "delete from mrr_changes where kind = 'new'",
+        "update mrr_changes set amount = amount + 0.000000000001, list_price = list_price + 0.000000000001",
+        "update mrr_changes set list_price = list_price + 1",
+        "update mrr_changes set recorded_on = booked_on + 1",
+        "update mrr_changes set scheduled = true where kind = 'new'",
+        "update mrr_changes set plan = 'another'",
+    ],
+    "kinds": [
+        "update mrr_changes set kind = 'churn' where kind = 'new'",
+        "update mrr_changes set kind = 'reactivation' where kind = 'new'",
+    ],
     "mrr": [
         "delete from mrr_movements where kind = 'new'",
         "update mrr_balances set amount = amount + 0.000000000001 where month = '2026-03-01'",

@@ -16,9 +16,9 @@ from analytics.effect import Effect, effects
 from analytics.standing import MEASURES, RATIOS, Place, difference
 from metering.document import Problems
 from simulator.__main__ import answer
+from simulator.processes import Interrupted
 from simulator.whatif import display
 from simulator.whatif.answer import answer as answered
-from simulator.whatif.company import Interrupted
 from simulator.whatif.experiment import Case, Outcome, Question, attempt, attempt_all, read
 from simulator.whatif.record import TRIALS
 from simulator.whatif.sweep import sweeps, zero

@@ -52,7 +52,7 @@ def test_two_rules_that_can_hold_together_need_names(tmp_path: Path) -> None:
     assert read_map(tmp_path, apart).is_exclusive
 
 
-@pytest.mark.parametrize("name", ["azure-llm", "lago", "openmeter", "orb", "stripe"])
+@pytest.mark.parametrize("name", ["azure-llm", "lago", "openmeter", "orb", "saasim", "stripe"])
 def test_a_map_of_ours_is_found_by_its_name(name: str) -> None:
     """It is whole, is called what its file is called, and says what it is about."""
     found, text = load(name)

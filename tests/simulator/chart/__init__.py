@@ -1,0 +1,1 @@
+"""Charts: what is drawn of a ledger, in which colours, and in which words."""

@@ -1,0 +1,1 @@
+"""Tests of the report: the page as text, and as a browser shows it."""

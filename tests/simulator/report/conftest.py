@@ -1,0 +1,54 @@
+"""What tests of the report share: two runs, their pages, and a browser."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from simulator.commands.report import report_on
+from tests.simulator.report import company
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a directory with the runs toy and dearer."""
+    folder = tmp_path_factory.mktemp("report")
+    company.dearer(folder, company.publish(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def alone(place: Path) -> Path:
+    """Give the page of one run."""
+    out = place / "toy.html"
+    assert report_on([str(place / "runs" / "toy")], out=out, as_json=True) == 0
+    return out
+
+
+@pytest.fixture(scope="session")
+def beside(place: Path) -> Path:
+    """Give the page of two runs."""
+    out = place / "both.html"
+    runs = [str(place / "runs" / name) for name in ("toy", "dearer")]
+    assert report_on(runs, out=out, as_json=True) == 0
+    return out
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Give a browser without a screen; the tests are skipped where there is none."""
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.skip(f"NO BROWSER: none of {', '.join(BROWSERS)} is on the path, so no page was looked at")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
+        yield started
+        started.close()
