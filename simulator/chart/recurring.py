@@ -22,13 +22,13 @@ with last as (select max(month) as month from mrr_by_month),
     year as (
         select m.* from mrr_by_month m, last where m.month > last.month - interval 12 month
     )
-select 'MRR before' as step, arg_min(opening, month) as amount from year
-union all select 'new', sum(new) from year
-union all select 'expansion', sum(expansion) from year
-union all select 'reactivation', sum(reactivation) from year
-union all select 'contraction', sum(contraction) from year
-union all select 'churn', sum(churn) from year
-union all select 'MRR now', arg_max(closing, month) from year"""
+select 'MRR before' as step, arg_min(opening, month) as amount from year having count(*) > 0
+union all select 'new', sum(new) from year having count(*) > 0
+union all select 'expansion', sum(expansion) from year having count(*) > 0
+union all select 'reactivation', sum(reactivation) from year having count(*) > 0
+union all select 'contraction', sum(contraction) from year having count(*) > 0
+union all select 'churn', sum(churn) from year having count(*) > 0
+union all select 'MRR now', arg_max(closing, month) from year having count(*) > 0"""
 
 _FORECAST = """
 with last as (select max(month) as month, last_day(max(month)) as day from mrr_by_month),
