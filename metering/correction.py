@@ -19,6 +19,9 @@ KIND = "usage.corrected"
 ADDING = ("sum", "count")
 """Aggregations that a difference can correct."""
 
+PROBLEMS_MAX = 20
+"""How many corrections that cannot be are named; the rest is counted."""
+
 _METER, _CORRECTS = "json_extract_string(data, '$.meter')", "json_extract_string(data, '$.corrects')"
 _QUANTITY = "json_extract_string(data, '$.quantity')::decimal(38, 12)"
 
@@ -62,6 +65,9 @@ def check(log: Source, meters: Mapping[str, Meter]) -> None:
         for meter in [meters.get(data.meter)]
         if meter is not None and meter.aggregation not in ADDING
     ]  # fmt: skip
+    if len(problems) > PROBLEMS_MAX:
+        more = Problem("the log", f"has {len(problems) - PROBLEMS_MAX:,} more such corrections")
+        problems = [*problems[:PROBLEMS_MAX], more]
     if problems:
         raise Problems(problems)
 

@@ -87,7 +87,10 @@ def validate(model: type[M], data: dict[str, Any], place: str) -> M:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return a remedy that names the nearest known word, or some of the known ones."""
     words = sorted(known)
-    near = difflib.get_close_matches(word, words, n=1)
+    plain = {known_word.casefold(): known_word for known_word in reversed(words)}
+    near = difflib.get_close_matches(word, words, n=1) or [
+        plain[match] for match in difflib.get_close_matches(word.casefold(), plain, n=1)
+    ]
     if near:
         return f"did you mean {near[0]!r}?"
     shown = [*words[:_WORDS_MAX], *(["..."] if len(words) > _WORDS_MAX else [])]

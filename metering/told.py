@@ -35,7 +35,8 @@ class Told(Log):
         super().__init__(Path(), [])
         self._periods = list(periods)
         ordered = sorted(uses, key=lambda use: use.occurred_at)
-        rows = [(number, "told", str(number), *use) for number, use in enumerate(ordered)]
+        width = len(str(len(ordered)))  # so that names are in the order of time
+        rows = [(number, "told", f"{number:0{width}}", *use) for number, use in enumerate(ordered)]
         self.connection = duckdb.connect(config={"threads": 1})
         self.connection.register(_NAME, pl.DataFrame(rows, schema=_SCHEMA, orient="row"))
 

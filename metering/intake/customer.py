@@ -20,7 +20,8 @@ from metering.delivery import event_order
 from metering.document import Problem, Problems, did_you_mean, problem
 from metering.event import EVENTS, AccountSignedUp, Event, SubscriptionCancelled, SubscriptionStarted, decode
 from metering.intake import reading
-from metering.intake.mapping import Accounts, Column, Contract, Instant, Map, Owner
+from metering.intake.gap import gaps, shift
+from metering.intake.mapping import SEATS_MAX, Accounts, Column, Contract, Instant, Map, Owner
 from metering.intake.quarantine import BLANK, REASONS, SOUND
 from metering.intake.reading import listed
 from metering.intake.source import broken, inspect, rejected, scan, sql_path
@@ -28,6 +29,8 @@ from metering.intake.stage import FACTS, Stage
 
 ACCOUNTS, SUBSCRIPTIONS = "import/accounts", "import/subscriptions"
 """Who tells of customers: the map, or the file that it describes. In this order a block keeps them."""
+
+_SEATS_DIGITS = 20
 
 _PROBLEMS_MAX = 20
 _KINDS: dict[Any, Any] = {str: str, int: int, bool: bool, Decimal: (int, str, Decimal), date: str}
@@ -91,7 +94,7 @@ def from_files(paths: Sequence[Path], mapped: Map, connection: duckdb.DuckDBPyCo
             ):  # one of several contracts
                 facts[found.source, found.id] = min(before, found, key=event_order)
             else:
-                remedy = "name each once"
+                remedy = "name each once, or say in [accounts] which column names the subscription"
                 problems.append(Problem(str(path), f"{found.id!r} is told twice, in two ways", remedy))
     if problems:
         raise Problems(problems[:_PROBLEMS_MAX])
@@ -143,20 +146,25 @@ def _rows(path: Path, mapped: Accounts, connection: duckdb.DuckDBPyConnection) -
     told = [f"{values[key]} as {key}" for key in keys] + [f"{at} as {key}_at" for key, at in times.items()]
     try:
         rows = connection.execute(
-            f"select {', '.join([*told, 'flaw'])} from ({scan(source, mapped, columns, [])})"
+            f"select {', '.join([*told, 'flaw', 'hint'])} from ({scan(source, mapped, columns, [])})"
         )
         names, lines = [column[0] for column in rows.description or ()], rows.fetchall()
     except duckdb.Error as error:
         raise broken(source, error) from None
     if source.shape in {"csv", "lines"}:
         yield from rejected(source, connection)
-    for number, line in enumerate(lines, start=source.first_row):
+    if not lines:
+        yield Problem(str(path), "has no rows", "leave it out, or look where it comes from")
+    before = gaps(source, mapped.delimiter)
+    for place, line in enumerate(lines):
+        number = source.first_row + place + shift(before, place)
         row = dict(zip(names, line, strict=True))
-        flaw = row.pop("flaw")
+        flaw, hint = row.pop("flaw"), row.pop("hint")
         if flaw is None:
             yield from _contract(f"{path}: row {number}", row, mapped)
         elif flaw != BLANK:
-            yield Problem(f"{path}: row {number}", REASONS[flaw], "mend it, or the map")
+            got = f" (got {hint[:80]!r})" if hint else ""
+            yield Problem(f"{path}: row {number}", f"{REASONS[flaw]}{got}", "mend it, or the map")
 
 
 _TEXTS = ("name", "email", "segment", "channel", "country", "plan", "seats", "billing")
@@ -202,16 +210,22 @@ def _row_problems(
         yield Problem(place, "names no plan", "fill it in")
     if given["billing"] not in {"month", "year"}:
         yield Problem(place, f"billing is {given['billing']!r}", "use month or year")
-    if not str(given["seats"]).isascii() or not str(given["seats"]).isdecimal():
-        yield Problem(place, f"seats are {given['seats']!r}", "use a whole number")
+    seats = str(given["seats"])
+    if not seats.isascii() or not seats.isdecimal() or len(seats) > _SEATS_DIGITS or int(seats) > SEATS_MAX:
+        yield Problem(place, f"seats are {given['seats']!r}", f"use a whole number up to {SEATS_MAX:,}")
     for key in ("starts", "ends"):
         when: Instant | None = getattr(mapped, key)
         text = row.get(key)
-        if when and (text or key == "starts") and row.get(f"{key}_at") is None:
+        if key == "starts" and not text:
+            yield Problem(place, "names no start", "fill it in")
+        elif when and text and row.get(f"{key}_at") is None:
             remedy = (
                 "write it as the map says" if when.zone else "write its offset, or state the zone in the map"
             )
             yield Problem(place, f"{key} is {text!r}, which is no time", remedy)
+    begins, ends = row.get("starts_at"), row.get("ends_at")
+    if begins and ends and ends < begins:
+        yield Problem(place, f"ends ({row['ends']}) before it starts ({row['starts']})", "mend one of them")
 
 
 def _events(path: Path, mapped: Accounts, connection: duckdb.DuckDBPyConnection) -> Iterator[Event | Problem]:

@@ -19,6 +19,7 @@ from metering.document import Problem, Problems, problem
 from metering.event import Event, UsageCorrected
 from metering.intake import block, quarantine, repetition
 from metering.intake.customer import Customers, by_rule, from_files
+from metering.intake.gap import gaps, shift
 from metering.intake.mapping import Map
 from metering.intake.quarantine import BLANK, DUPLICATE, FAULTY, PARQUET, REASONS, SOUND, VALUE_LETTERS
 from metering.intake.reading import literal
@@ -193,7 +194,9 @@ def _nothing(stage: Stage, taken: Intake) -> Problems:
     shown = []
     for rowid, reason, value in rows:
         extent = next(one for one in reversed(stage.extents) if one.first <= rowid)
-        place = f"{extent.source.path}: row {rowid - extent.first + extent.source.first_row}"
+        row = rowid - extent.first
+        row += extent.source.first_row + shift(gaps(extent.source, stage.mapped.delimiter), row)
+        place = f"{extent.source.path}: row {row}"
         shown.append(Problem(place, f"{REASONS[reason]} (got {value or ''!r})"))
     head = Problem("import", f"none of {taken.rows:,} rows can be used", "mend the map, or the files")
     return Problems([head, *shown])
@@ -215,7 +218,7 @@ def _corrections(stage: Stage, *, joins_accounts: bool) -> list[Event]:
 
 
 def _list_extents(stage: Stage) -> None:
-    """Tell DuckDB which rows came from which file."""
+    """Tell DuckDB which rows came from which file, and where those with faulty rows have blank lines."""
     columns = "number integer, first bigint, row bigint, prefix varchar, file varchar, sha256 varchar"
     stage.connection.execute(f"create or replace temp table extents ({columns})")
     for number, one in enumerate(stage.extents):
@@ -229,6 +232,11 @@ def _list_extents(stage: Stage) -> None:
             source.sha256,
         ]
         stage.connection.execute("insert into extents values (?, ?, ?, ?, ?, ?)", told)
+    stage.connection.execute("create or replace temp table gaps (number integer, before bigint)")
+    faulty = stage.connection.execute(f"select distinct file from stage where {FAULTY} order by 1").fetchall()
+    for (number,) in faulty:
+        before = gaps(stage.extents[number].source, stage.mapped.delimiter)
+        stage.connection.execute("insert into gaps select ?, unnest(?::bigint[])", [number, before])
 
 
 def _write(

@@ -21,7 +21,10 @@ FOLDER = "maps"
 
 Kind = Literal["text", "integer", "decimal", "float", "time", "ignored"]
 Form = Literal["csv", "parquet", "json", "cloudevents"]
-Seats = Annotated[int, Field(ge=0, le=10_000_000)]
+SEATS_MAX = 10_000_000
+"""More seats than that are a mistake."""
+
+Seats = Annotated[int, Field(ge=0, le=SEATS_MAX)]
 
 ATTRIBUTES: dict[str, Kind] = {
     "specversion": "text",
@@ -34,6 +37,9 @@ ATTRIBUTES: dict[str, Kind] = {
 """The attributes of a CloudEvent that a map may name without listing them."""
 
 _INSTANT = re.compile(r"iso|epoch_s|epoch_ms|epoch_us|.*%.*")
+_DIRECTIVE = re.compile("%(?:-.|.?)", re.DOTALL)
+_KNOWN_DIRECTIVE = re.compile("%(-[dmyHIMSj]|[aAwudbBhmyYHIpMSTgfnzZjUWcxXGV%])")
+"""The parts of a pattern of a time that DuckDB reads."""
 _NAMED = re.compile(r'"([^"]+)"|([^."]+)')
 
 R = TypeVar("R", bound=BaseModel)
@@ -71,9 +77,20 @@ class Instant(Column):
     def _known(self) -> Self:
         if not _INSTANT.fullmatch(self.form):
             raise ValueError("is no form of a time; use iso, epoch_s, epoch_ms, epoch_us or a % pattern")
+        if "%" in self.form:
+            self._check_pattern()
         if self.zone and self.zone not in available_timezones():
             raise ValueError(f"no zone {self.zone!r}; {did_you_mean(self.zone, available_timezones())}")
         return self
+
+    def _check_pattern(self) -> None:
+        """See that a pattern can be read, and comes to an instant. Raises ValueError."""
+        parts = [found.group() for found in _DIRECTIVE.finditer(self.form)]
+        if strange := [part for part in parts if not _KNOWN_DIRECTIVE.fullmatch(part)]:
+            remedy = "use those of strftime, such as %Y-%m-%d %H:%M:%S"
+            raise ValueError(f"{strange[0]!r} of the form {self.form!r} is no part of a time; {remedy}")
+        if not self.zone and "%z" not in parts and "%Z" not in parts:
+            raise ValueError(f"the form {self.form!r} has no offset; state the zone, or add %z")
 
 
 class Occurred(Instant):
@@ -216,8 +233,9 @@ class Map(Record):
     """What the columns of files of usage mean.
 
     `format` is csv, parquet, json (lines, an array or one object) or cloudevents (version 1.0, single, batch
-    or lines). `columns` lists every column by its kind: text, integer, decimal, float (inexact in the file;
-    its shortest decimal counts), time, ignored. `optional` columns may be missing. `source` names who
+    or lines); where objects of JSON hold lists of rows, as the pages of an interface do, `records` is the
+    key of the list. `columns` lists every column by its kind: text, integer, decimal, float (inexact in the
+    file; its shortest decimal counts), time, ignored. `optional` columns may be missing. `source` names who
     recorded the events.
     """
 
@@ -225,6 +243,7 @@ class Map(Record):
     about: str = ""
     format: Form
     delimiter: str = Field(",", min_length=1, max_length=1)
+    records: str = ""
     columns: dict[str, Kind] = {}
     optional: tuple[str, ...] = ()
     source: str | Column
@@ -265,9 +284,9 @@ def load(name: str | Path) -> tuple[Map, bytes]:
     """
     path = built_in().get(str(name), Path(name))
     if not path.exists() and path.suffix != ".toml" and len(path.parts) == 1:
-        raise problem(
-            str(name), "is no built-in map", did_you_mean(str(name), built_in()) + " Or give a file"
-        )
+        remedy = did_you_mean(str(name), built_in())
+        remedy += " Or give a file" if remedy.endswith("?") else "; or give a file"
+        raise problem(str(name), "is no built-in map", remedy)
     text = read_text(path)
     found = validate(Map, parse(text, str(path)), str(path))
     if problems := list(_problems(found, str(path))):
@@ -357,6 +376,12 @@ def _usage_problems(usage: Usage, kinds: dict[str, Kind], place: str) -> Iterato
 
 
 def _rule_problems(found: Map, place: str) -> Iterator[Problem]:
+    if found.records and found.format not in {"json", "cloudevents"}:
+        yield Problem(f"{place}: records", f"{found.format} has no lists of rows", "leave it out")
+    if found.records and found.accounts and found.accounts.among_usage:
+        yield Problem(
+            f"{place}: accounts", "facts cannot stand among the rows of pages", "remove among_usage"
+        )
     keys = [usage.key for usage in found.usage]
     if not found.is_exclusive and len(set(keys)) < len(keys):
         yield Problem(f"{place}: usage", "two rules make events of one name", "give each a 'name'")

@@ -28,7 +28,7 @@ REASONS = {
     "long_name": f"a name has more than {reading.TEXT_BYTES_MAX:,} bytes",
     "no_time": "the time is empty",
     "no_zone": "the time has no offset, and the map states no zone",
-    "bad_time": "the time cannot be read",
+    "bad_time": "the time cannot be read, or the zone's clock leaves it out",
     "out_of_range": "the time lies outside of the map's since and until",
     "bad_recorded_at": "the time at which it became known cannot be read",
     "no_account": "nothing says whose usage it is",
@@ -59,12 +59,14 @@ FAULTY = f"reason is not null and reason not in ('{BLANK}', '{DUPLICATE}')"
 def write(connection: duckdb.DuckDBPyConnection, directory: Path, *, has_ids: bool) -> None:
     """Write the rows that cannot be used: all of them as Parquet, and a sample as text that opens safely.
 
-    The table `stage` holds the rows, `extents` says which of them came from which file.
+    The table `stage` holds the rows, `extents` says which of them came from which file, `gaps` where those
+    have blank lines.
     """
     directory.mkdir()
     key = "s.id" if has_ids else "null::varchar"
+    blank = "(select count(*) from gaps g where g.number = s.file and g.before <= s.rowid - e.first)"
     rows = f"""
-        select e.file, e.sha256, s.rowid - e.first + e.row as row, s.reason, s.value, {key} as id
+        select e.file, e.sha256, s.rowid - e.first + e.row + {blank} as row, s.reason, s.value, {key} as id
         from stage s join extents e on e.number = s.file where {FAULTY} order by e.sha256, s.rowid"""
     connection.execute(f"copy ({rows}) to {literal(str(directory / 'rows.parquet'))} ({PARQUET})")
     safe = ", ".join(f"{_harmless(name)} as {name}" for name in ("file", "reason", "value", "id"))

@@ -19,6 +19,7 @@ _PLAIN = f"[+-]?[0-9]{{1,16}}([.][0-9]{{1,{PLACES}}})?"
 _WHOLE = "[+-]?[0-9]{1,16}"
 _ANY = "[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,3})?"
 _OFFSET = "([A-Za-z)]|[+-][0-9]{2}(:?[0-9]{2})?)$"
+_SURE = ":[0-9]{2}([.][0-9]+)?( ?(Z|UTC|GMT)|[+-](0[0-9]|1[0-5])(:?[0-5][0-9])?| [A-Za-z]+/[A-Za-z0-9_/+-]+)$"
 _EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
 
 
@@ -66,7 +67,8 @@ def instant(text: str, when: Instant) -> str:
     """Read a time as UTC without a zone: NULL where it is none, or has no offset and no zone is stated.
 
     Digits finer than a microsecond are cut off. An hour that a zone's clock leaves out is no time; of an hour
-    that it has twice the later is taken.
+    that it has twice the later is taken. A zone is an offset of at most 15 hours, UTC, GMT, or a name such as
+    Europe/Berlin: other letters mean several zones (BST is London's summer, and Bangladesh).
     """
     if when.form in _EPOCHS:
         micros = f"trunc(try_cast({text} as decimal(38, 9)) * {_EPOCHS[when.form]})"
@@ -75,13 +77,14 @@ def instant(text: str, when: Instant) -> str:
     if when.form != "iso":
         return _patterned(text, when)
     plain, zoned = f"try_cast({text} as timestamp)", f"try_cast({text} as timestamptz)::timestamp"
+    zoned = f"case when regexp_matches({text}, '{_SURE}') then {zoned} end"
     naive = _local(plain, when.zone) if when.zone else "null"
     return f"case when {_is_utc(text)} then {plain} when {has_offset(text)} then {zoned} else {naive} end"
 
 
 def _is_utc(text: str) -> str:
-    """Say whether a time ends with Z, and not with NZ, which DuckDB knows as a zone; the common case."""
-    return f"ends_with({text}, 'Z') and not ends_with({text}, 'NZ')"
+    """Say whether a time ends with a digit and Z, the common case; DuckDB reads `10:00 XYZ` as UTC too."""
+    return f"ends_with({text}, 'Z') and {text}[-2] between '0' and '9'"
 
 
 def has_offset(text: str) -> str:

@@ -11,13 +11,14 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Literal, NamedTuple
 
 import duckdb
 
 from metering.document import Problem, Problems, did_you_mean, problem
+from metering.intake import field
 from metering.intake.mapping import Accounts, Map, steps
 from metering.intake.reading import listed, literal
 
@@ -28,9 +29,9 @@ LINE_BYTES_MAX = 16_000_000
 
 _HEAD_BYTES = 1 << 20
 _GZIP = b"\x1f\x8b"
-_NUMBER = "-?[0-9][0-9.eE+-]*"
-_LONG_NUMBER = r":\s*-?[0-9][0-9.eE+-]{16}"
-
+_STRING = r"VARCHAR|JSON"
+_MALFORMED = re.compile(r"Malformed JSON .* at byte (\d+) in record/value (\d+): ([\w ,'-]+)")
+_END = re.compile(rb"\r?\n|\r")
 _WHOLE = "U?(TINY|SMALL|BIG|HUGE)?INT|U?INTEGER"
 _FITS: dict[str, str] = {
     "text": rf"VARCHAR|{_WHOLE}|UUID|BOOLEAN|ENUM\(.*\)|DECIMAL\(.*\)",
@@ -51,13 +52,17 @@ _STORED = {
 
 
 class Source(NamedTuple):
-    """A file: where it is, how it is read, its columns (none of JSON), and what tells it from others."""
+    """A file: where it is, how it is read, its columns (none of JSON), and what tells it from others.
+
+    `fields` are the columns of the map that are fields of a structure in a column of Parquet.
+    """
 
     path: Path
     shape: Shape
     columns: tuple[str, ...]
     sha256: str
     size: int
+    fields: tuple[str, ...] = ()
 
     @property
     def first_row(self) -> int:
@@ -79,34 +84,55 @@ def inspect(path: Path, mapped: Map | Accounts) -> Source:
     if not head.strip():
         raise problem(place, "is empty", "leave it out, or look where it comes from")
     if mapped.format == "parquet":
-        return Source(path, "parquet", _parquet_columns(path, head, mapped), sha256, size)
+        columns, fields = _parquet_columns(path, head, mapped)
+        return Source(path, "parquet", columns, sha256, size, fields)
     if head.startswith((b"PAR1", b"PK\x03\x04", b"SQLite")):
         raise problem(place, f"is no {mapped.format}", "say in the map which format it has")
     if mapped.format == "csv":
         return Source(path, "csv", _csv_columns(place, head, mapped), sha256, size)
-    return Source(path, _json_shape(head), (), sha256, size)
+    shape: Shape = "lines" if getattr(mapped, "records", "") else _json_shape(head)
+    return Source(path, shape, (), sha256, size)
 
 
 def scan(source: Source, mapped: Map | Accounts, columns: Sequence[str], exact: Sequence[str]) -> str:
-    """Return SQL for a file's rows: `v0`, `v1`, ... for the columns, and `flaw` (NULL for a sound row).
+    """Return SQL for a file's rows: `v0`, `v1`, ... for the columns, `flaw` (NULL for a sound row), `hint`.
 
-    Numbers in the `exact` columns of JSON keep every digit; the others may be read through a float.
+    `hint` shows what is wrong where the columns cannot. Numbers in the `exact` columns of JSON keep every
+    digit; others may be read through a float.
     """
     if source.shape == "csv":
-        return _csv_scan(source, mapped, columns)
+        return _csv_scan(source, mapped, columns, exact)
     if source.shape == "parquet":
-        return _parquet_scan(source, columns)
+        return _parquet_scan(source, columns, exact)
     return _json_scan(source, mapped, columns, exact)
 
 
 def broken(source: Source, error: duckdb.Error) -> Problems:
     """Return what DuckDB says about a file that it cannot read, in one line."""
+    if "invalid state" in str(error) and (number := _line_that_ends_otherwise(source)):
+        place = f"{source.path}: line {number}"
+        remedy = "end all with LF, or all with CR LF; quote what holds another"
+        return problem(place, "ends otherwise than the lines before it", remedy)
+    if found := _MALFORMED.search(str(error)):
+        byte, following, what = found.groups()  # DuckDB counts the record that it would read next
+        message = f"is no JSON: {what} at byte {byte} of it"
+        return problem(
+            f"{source.path}: row {int(following) - 1}", message, "mend it; what follows was not read"
+        )
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     said = next((line for line in lines if "unicode" in line or "unterminated" in line), "")
     line = next((one.rpartition(":")[2].strip() for one in lines if "Error on Line" in one), "")
     place = f"{source.path}: line {line}" if line else str(source.path)
     message = (said or lines[0])[:200].rstrip(".")
     return problem(place, f"cannot be read: {message}", "mend the file, or the map's format and delimiter")
+
+
+def _line_that_ends_otherwise(source: Source) -> int:
+    """Return the first line that ends otherwise (LF, CR LF, CR) than the first one; 0 for none."""
+    with opened(source.path) as file:
+        ends = (end for line in file for end in _END.findall(line))
+        first = next(ends, b"")
+        return next((number for number, end in enumerate(ends, start=2) if end != first), 0)
 
 
 def rejected(source: Source, connection: duckdb.DuckDBPyConnection) -> list[Problem]:
@@ -134,11 +160,13 @@ def _said(kind: str, message: str) -> str:
 
 
 def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        packed = file.read(2) == _GZIP
-    opened: IO[bytes]
-    with gzip.open(path, "rb") if packed else path.open("rb") as opened:  # type: ignore[assignment]
-        return opened.read(_HEAD_BYTES)
+    with opened(path) as file:
+        return file.read(_HEAD_BYTES)
+
+
+def opened(path: Path) -> IO[bytes]:
+    """Open a file to read what is packed in it, or what it is."""
+    return gzip.open(path, "rb") if _is_packed(path) else path.open("rb")  # type: ignore[return-value]
 
 
 def _csv_columns(place: str, head: bytes, mapped: Map | Accounts) -> tuple[str, ...]:
@@ -160,52 +188,85 @@ def _csv_columns(place: str, head: bytes, mapped: Map | Accounts) -> tuple[str, 
 
 def _check_columns(place: str, names: Sequence[str], mapped: Map | Accounts) -> None:
     """Raise Problems for columns that are missing, twice there, or not in the map."""
-    known, optional = mapped.columns, getattr(mapped, "optional", ())
-    found = []
+    optional = getattr(mapped, "optional", ())
+    known = {_head_of(column, names) or column: column for column in mapped.columns}
     other = next((one for one in ",;\t|" if one != mapped.delimiter and one in "".join(names)), "")
     if len(names) == 1 and other and len(known) > 1:
         message = f"has one column, {names[0][:60]!r}"
         raise problem(f"{place}: line 1", message, f"say in the map: delimiter = {other!r}")
+    found = []
     for column, count in Counter(names).items():
         if count > 1:
             found.append(
                 Problem(f"{place}: line 1", f"column {column!r} is there {count} times", "rename one")
             )
         if column not in known:
-            remedy = f'{did_you_mean(column, known)} Or add it to [columns], perhaps as "ignored"'
+            near = did_you_mean(column, known.values())
+            stop = "" if near.endswith("?") else "."
+            remedy = f'{near}{stop} Or add it to [columns], perhaps as "ignored"'
             found.append(Problem(f"{place}: line 1", f"column {column[:80]!r} is not in the map", remedy))
+    remedy = "add it, or call it optional in the map" if isinstance(mapped, Map) else "add it"
     found += [
-        Problem(f"{place}: line 1", f"column {column!r} is missing", "add it, or call it optional in the map")
-        for column in known
-        if column not in names and column not in optional
+        Problem(f"{place}: line 1", f"column {column!r} is missing", remedy)
+        for head, column in known.items()
+        if head not in names and column not in optional
     ]
     if found:
         raise Problems(found)
 
 
-def _parquet_columns(path: Path, head: bytes, mapped: Map | Accounts) -> tuple[str, ...]:
+def _head_of(column: str, names: Sequence[str]) -> str:
+    """Name the column of a table in which a column of the map stands; empty where there is none."""
+    return next((name for name in (column, steps(column)[0] if steps(column) else "") if name in names), "")
+
+
+def _parquet_columns(
+    path: Path, head: bytes, mapped: Map | Accounts
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the columns of a file, and which of the map's are fields of structures in them."""
     if not head.startswith(b"PAR1"):
         raise problem(str(path), "is no Parquet file", "say in the map which format it has")
     try:
         with duckdb.connect() as connection:
-            shape = f"describe select * from read_parquet({sql_path(path)})"
-            rows = connection.execute(shape).fetchall()
+            rows = connection.execute(f"describe select * from read_parquet({sql_path(path)})").fetchall()
+            types = {row[0]: row[1] for row in rows}
+            _check_columns(str(path), list(types), mapped)
+            inside = [column for column in mapped.columns if _is_field(column, types)]
+            nested = {column: _field_type(connection, path, column) for column in inside}
     except duckdb.Error as error:
         raise problem(str(path), f"cannot be read: {str(error).splitlines()[0][:200]}", "mend it") from None
-    types = {row[0]: row[1] for row in rows}
-    nested = {steps(column)[0] for column in mapped.columns if len(steps(column)) > 1}
-    flat = [column for column in mapped.columns if len(steps(column)) == 1]
-    known = mapped.model_copy(update={"columns": {**dict.fromkeys([*flat, *nested], "text")}})
-    _check_columns(str(path), list(types), known)
-    if problems := list(_type_problems(path, types, mapped)):
+    if problems := list(_type_problems(path, types | nested, mapped)):
         raise Problems(problems)
-    return tuple(types)
+    return tuple(types), tuple(column for column, stored in nested.items() if stored)
+
+
+def _is_field(column: str, types: Mapping[str, str]) -> bool:
+    """Say whether a column of the map is a field of a structure, and not of JSON in a text."""
+    head = _head_of(column, tuple(types))
+    return head not in {"", column} and len(steps(column)) > 1 and not re.fullmatch(_STRING, types[head])
+
+
+def _field_type(connection: duckdb.DuckDBPyConnection, path: Path, column: str) -> str:
+    """Return the type of a field of a structure; empty where there is no such field."""
+    try:
+        shape = f"describe select {_dotted(steps(column))} from read_parquet({sql_path(path)})"
+        return str(connection.execute(shape).fetchall()[0][1])
+    except duckdb.BinderException:
+        return ""
+
+
+def _dotted(keys: Sequence[str]) -> str:
+    return ".".join('"' + key.replace('"', '""') + '"' for key in keys)
 
 
 def _type_problems(path: Path, types: dict[str, str], mapped: Map | Accounts) -> Iterator[Problem]:
     for column, kind in mapped.columns.items():
-        stored = types.get(column)
-        if stored is None or kind == "ignored" or re.fullmatch(_FITS[kind], stored):
+        stored = types.get(
+            column, types.get(_head_of(column, tuple(types)) if len(steps(column)) == 1 else "")
+        )
+        if stored == "" and column not in getattr(mapped, "optional", ()):
+            yield Problem(f"{path}: column {column!r}", "is no field of its column", "name one that it has")
+        if not stored or kind == "ignored" or re.fullmatch(_FITS[kind], stored):
             continue
         remedy = f"say another kind in the map, or store it as {_STORED[kind]}"
         if kind == "decimal" and stored in {"DOUBLE", "FLOAT"}:
@@ -219,23 +280,52 @@ def _json_shape(head: bytes) -> Shape:
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith(b"["):
         return "array"
-    for part in (text.partition(b"\n")[0], text):
-        try:
-            json.loads(part)
-        except ValueError:
-            continue
-        return "lines" if part is not text or b"\n" not in text.strip() else "objects"
-    return "objects" if text.partition(b"\n")[0].strip() == b"{" else "lines"
+    first = text.partition(b"\n")[0].strip()
+    try:
+        json.loads(first)
+    except ValueError:
+        return "objects" if first == b"{" or _begins_with_lines_of_an_object(text) else "lines"
+    return "lines"
 
 
-def _csv_scan(source: Source, mapped: Map | Accounts, columns: Sequence[str]) -> str:
+def _begins_with_lines_of_an_object(text: bytes) -> bool:
+    """Say whether an object of JSON stands at the beginning, over several lines."""
+    told = text.decode(errors="replace")
+    try:
+        found, end = json.JSONDecoder().raw_decode(told)
+    except ValueError:
+        return False
+    return isinstance(found, dict) and "\n" in told[:end]
+
+
+def _csv_scan(source: Source, mapped: Map | Accounts, columns: Sequence[str], exact: Sequence[str]) -> str:
     shape = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(source.columns)))
     options = f"header=true, delim={literal(mapped.delimiter)}, quote='\"', escape='\"', columns={{{shape}}}"
-    values = [
-        f"c{source.columns.index(column)} as v{number}" if column in source.columns else f"null as v{number}"
-        for number, column in enumerate(columns)
-    ]
-    return f"select {', '.join([*values, 'null::varchar as flaw'])} from {_read_csv(source, options)}"
+    at = {name: f"c{number}" for number, name in enumerate(source.columns)}
+    return _table_scan(at, columns, exact, _read_csv(source, options))
+
+
+def _table_scan(at: Mapping[str, str], columns: Sequence[str], exact: Sequence[str], table: str) -> str:
+    """Return SQL for the rows of a table; `at` is SQL for the text of a column. Cells may hold JSON."""
+    heads = {column: _head_of(column, tuple(at)) for column in columns}
+    values = {column: at[head] for column, head in heads.items() if head}
+    within: dict[str, list[str]] = {}
+    for column, head in heads.items():
+        if head not in {"", column} and len(steps(column)) > 1:
+            within.setdefault(head, []).append(column)
+    cells, wrong = [], []
+    for number, (head, held) in enumerate(within.items()):
+        cell, keys = f"cell{number}", [steps(column)[1:] for column in held]
+        cells.append(f"{field.texts(at[head], keys)} as {cell}")
+        wrong.append(f"when {at[head]} is not null and not {field.is_object(at[head], cell)} then {at[head]}")
+        values |= {column: f"{cell}[{place}]" for place, column in enumerate(held, start=1)}
+        own = [column for column in held if column in exact]
+        values |= {column: field.digits(at[head], values[column], column) for column in own}
+    told = f"case {' '.join(wrong)} end" if wrong else "null::varchar"
+    names = [f"{values.get(column, 'null::varchar')} as v{n}" for n, column in enumerate(columns)]
+    rows = f"select *, {', '.join(cells)} from {table}" if cells else f"select * from {table}"
+    flaw = "case when hint is not null then 'not_json' end as flaw, hint"
+    return f"select * exclude (hint), {flaw} from (select {', '.join(names)}, {told} as hint from ({rows}))"
 
 
 def _read_csv(source: Source, options: str) -> str:
@@ -254,54 +344,39 @@ def _is_packed(path: Path) -> bool:
         return file.read(2) == _GZIP
 
 
-def _parquet_scan(source: Source, columns: Sequence[str]) -> str:
-    values = []
-    for number, column in enumerate(columns):
-        keys = [column] if column in source.columns else steps(column)
-        place = ".".join('"' + key.replace('"', '""') + '"' for key in keys)
-        there = keys[0] in source.columns
-        values.append(f"{place}::varchar as v{number}" if there else f"null::varchar as v{number}")
-    file = sql_path(source.path)
-    return f"select {', '.join([*values, 'null::varchar as flaw'])} from read_parquet({file})"
+def _parquet_scan(source: Source, columns: Sequence[str], exact: Sequence[str]) -> str:
+    at = {name: f"{_dotted([name])}::varchar" for name in source.columns}
+    at |= {column: f"{_dotted(steps(column))}::varchar" for column in source.fields}
+    return _table_scan(at, columns, exact, f"read_parquet({sql_path(source.path)})")
 
 
 def _json_scan(source: Source, mapped: Map | Accounts, columns: Sequence[str], exact: Sequence[str]) -> str:
-    paths = ", ".join(literal("$" + "".join(f'."{key}"' for key in steps(column))) for column in columns)
-    rows = f"select line, try(json_extract_string(line, [{paths}])) as found from ({_json_lines(source)})"
-    values = [
-        f"{_digits(number, column) if column in exact else f'found[{number + 1}]'} as v{number}"
-        for number, column in enumerate(columns)
-    ]
+    found = field.texts("line", [steps(column) for column in columns])
+    rows = f"select line, {found} as found from ({_json_lines(source)})"
+    values = {column: f"found[{number}]" for number, column in enumerate(columns, start=1)}
+    values |= {column: field.digits("line", values[column], column) for column in exact}
     flaws = [
         "when line is null or trim(line) = '' then 'blank'",
-        "when found is null or not starts_with(ltrim(line), '{') then 'not_json'",
+        f"when not {field.is_object('line', 'found')} then 'not_json'",
     ]
+    others = "null"
     if mapped.format == "json":
         known = listed(sorted({steps(column)[0] for column in mapped.columns}))
-        flaws.append(
-            f"when not coalesce(list_has_all([{known}], json_keys(line)), false) then 'unknown_column'"
-        )
-    return f"select {', '.join(values)}, case {' '.join(flaws)} end as flaw from ({rows})"
+        flaws.append(f"when not list_has_all([{known}], json_keys(line)) then 'unknown_column'")
+        unknown = f"list_filter(json_keys(line), lambda k: not list_contains([{known}], k))"
+        others = f"array_to_string({unknown}, ', ')"
+    names = [f"{values[column]} as v{number}" for number, column in enumerate(columns)]
+    hint = f"case flaw when 'not_json' then line when 'unknown_column' then {others} end as hint"
+    read = f"select line, {', '.join(names)}, case {' '.join(flaws)} end as flaw from ({rows})"
+    return f"select * exclude (line), {hint} from ({read})"
 
 
 def _json_lines(source: Source) -> str:
     if source.shape == "lines":  # the character that parts columns may not stand in JSON
         options = "header=false, delim='\x01', quote='', escape='', columns={'line': 'VARCHAR'}"
+        options += ", strict_mode=false"  # nothing is quoted; lines may end in several ways
         return f"select line from {_read_csv(source, options)}"
     form = "array" if source.shape == "array" else "unstructured"
     packed = ", compression='gzip'" if _is_packed(source.path) else ""
     options = f"format='{form}', maximum_object_size={LINE_BYTES_MAX}{packed}"
     return f"select json::varchar as line from read_json_objects({sql_path(source.path)}, {options})"
-
-
-def _digits(number: int, column: str) -> str:
-    """Read a number of JSON with every digit. DuckDB reads it through a float, which has 17.
-
-    Lines with a longer number are read again, as text, for the field of that name; where there are two such
-    fields nothing is read.
-    """
-    value = f"found[{number + 1}]"
-    pattern = literal(f'"{steps(column)[-1]}"\\s*:\\s*({_NUMBER})')
-    texts = f"regexp_extract_all(line, {pattern}, 1)"
-    single = f"case when len({texts}) = 1 then {texts}[1] when len({texts}) = 0 then {value} end"
-    return f"case when regexp_matches(line, '{_LONG_NUMBER}') then {single} else {value} end"

@@ -15,9 +15,10 @@ from metering.event import EVENTS, QUANTITY_MAX
 from metering.intake import reading
 from metering.intake.lane import is_constant, lanes
 from metering.intake.mapping import Column, Map, Named
+from metering.intake.page import unpack
 from metering.intake.quarantine import BLANK, VALUE_LETTERS
 from metering.intake.reading import listed, literal
-from metering.intake.source import Source, broken, rejected, scan
+from metering.intake.source import Source, broken, opened, rejected, scan
 
 MEMORY = "1GB"
 """What DuckDB may take; the rest waits in a directory beside the log."""
@@ -25,6 +26,9 @@ MEMORY = "1GB"
 
 FACTS = sorted(name for name in EVENTS if name != "usage.recorded")
 """The types of the CloudEvents that are business facts."""
+
+_ATTRIBUTES = ("specversion", "type", "id")
+"""What a CloudEvent must have, beside the source, which a map says how to read."""
 
 _SIZE = re.compile(r"[1-9][0-9]{0,6}(MB|GB|TB)")
 
@@ -40,13 +44,14 @@ class Extent(NamedTuple):
 class Stage:
     """Rows on their way into a log. `close` lets go of them."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, mapped: Map) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, mapped: Map, directory: Path) -> None:
         """Use `begin`."""
         self.connection = connection
+        self.directory = directory
         self.mapped = mapped
         self.columns = list(mapped.named())
         if mapped.format == "cloudevents":
-            self.columns += [name for name in ("specversion", "type", "id") if name not in self.columns]
+            self.columns += [name for name in _ATTRIBUTES if name not in self.columns]
         self.lanes = lanes(mapped, {column: f"v{n}" for n, column in enumerate(self.columns)})
         self.extents: list[Extent] = []
 
@@ -64,7 +69,7 @@ class Stage:
         connection.execute("set enable_progress_bar = false")
         connection.execute(f"set memory_limit = {literal(memory)}")
         connection.execute(f"set temp_directory = {literal(str(directory))}")
-        stage = cls(connection, mapped)
+        stage = cls(connection, mapped, directory)
         connection.execute(f"create table stage ({', '.join(stage.shape())})")
         return stage
 
@@ -103,9 +108,9 @@ class Stage:
 
     def load(self, source: Source) -> Extent:
         """Put a file's rows on the stage. Raises Problems where its structure is broken."""
-        before = self._count()
+        before, read = self._count(), self._unpacked(source)
         try:
-            self.connection.execute(f"insert into stage {self.query(source)}")
+            self.connection.execute(f"insert into stage {self.query(read)}")
         except duckdb.OutOfMemoryException:
             raise
         except duckdb.Error as error:
@@ -113,10 +118,18 @@ class Stage:
         if source.shape in {"csv", "lines"} and (problems := rejected(source, self.connection)):
             raise Problems(problems)
         extent = Extent(source, before, self._count() - before)
-        if not extent.rows:
+        if not extent.rows and not self.mapped.records:  # the last page of an interface is empty
             raise problem(str(source.path), "has no rows", "leave it out, or look where it comes from")
         self.extents.append(extent)
         return extent
+
+    def _unpacked(self, source: Source) -> Source:
+        """Return what is read of a file: itself, or the rows of its pages, on lines of their own."""
+        if not self.mapped.records:
+            return source
+        with opened(source.path) as file:
+            lines = unpack(source.path, file, self.mapped.records, self.directory / "pages.ndjson")
+        return source._replace(path=lines)
 
     def query(self, source: Source) -> str:
         """Return SQL that reads and judges the rows of a file."""
@@ -197,7 +210,7 @@ class Stage:
         if mapped.accounts and mapped.accounts.among_usage:
             tests[f"{self._at('type')} in ({listed(FACTS)})"] = literal(BLANK)
         if mapped.format == "cloudevents":
-            needed = [self._at(name) for name in ("specversion", "type", "id")]
+            needed = [self._at(name) for name in _ATTRIBUTES]
             missing = " or ".join(f"{text} is null" for text in needed)
             tests[f"{missing} or {needed[0]} <> '1.0'"] = "'not_cloudevent'"
         if self.has_source:
@@ -264,24 +277,37 @@ class Stage:
     def _value(self) -> str:
         """Return SQL for what is wrong with a row; NULL for a sound one."""
         shown = {
+            "not_json": "hint",
+            "unknown_column": "hint",
             "no_zone": self._at(self.mapped.time.column),
             "bad_time": self._at(self.mapped.time.column),
             "out_of_range": self._at(self.mapped.time.column),
             "unknown_meter": self._meters(),
+            "long_name": self._long_name(),
         }
+        if self._tells_dimensions():
+            every = ", ".join(f"nullif(dimensions{n}, '')" for n in range(len(self.lanes)))
+            shown["bad_dimensions"] = f"concat_ws(' ', {every})"
         if self.mapped.recorded:
             shown["bad_recorded_at"] = self._at(self.mapped.recorded.column)
         if self.mapped.format == "cloudevents":
-            shown["not_cloudevent"] = self._at("specversion")
-        for n in range(len(self.lanes)):
-            wrong = f"quantity{n} is null or {reading.is_too_large(f'quantity{n}')} or quantity{n} < 0"
-            shown.setdefault("bad_quantity", "''")
-            shown["bad_quantity"] += (
-                f" || case when active{n} and ({wrong}) then coalesce(text{n}, '') || ' ' else '' end"
-            )
-        shown["negative_quantity"] = shown["bad_quantity"] = f"trim({shown['bad_quantity']})"
+            missing = [f"case when {self._at(one)} is null then 'no {one}' end" for one in _ATTRIBUTES]
+            version = self._at("specversion")
+            told = [f"case when {version} <> '1.0' then {version} end", *missing]
+            shown["not_cloudevent"] = f"concat_ws(', ', {', '.join(told)})"
+        wrong = ", ".join(
+            f"case when active{n} and (quantity{n} is null or {reading.is_too_large(f'quantity{n}')} "
+            f"or quantity{n} < 0) then coalesce(text{n}, '') end"
+            for n in range(len(self.lanes))
+        )
+        shown["negative_quantity"] = shown["bad_quantity"] = f"concat_ws(' ', {wrong})"
         cases = " ".join(f"when '{reason}' then {value}" for reason, value in shown.items())
         return f"case when reason is not null then case reason {cases} end end"
+
+    def _long_name(self) -> str:
+        names = ["id"] * self.has_ids + ["subject"]
+        tests = " ".join(f"when strlen({name}) > {reading.TEXT_BYTES_MAX} then {name}" for name in names)
+        return f"case {tests} end"
 
     def _meters(self) -> str:
         """Show the columns by which rules are chosen."""

@@ -13,7 +13,9 @@ from typing import NamedTuple
 
 import polars as pl
 
+from billing.schema import TABLES as KNOWN
 from billing.schema import keys
+from metering.document import Problem, Problems, did_you_mean
 
 TABLES = ("invoice_lines", "payouts")
 """What is kept unless a test says otherwise: what customers are billed, and what partners are paid."""
@@ -44,6 +46,19 @@ class Difference(NamedTuple):
             return f"{sign} {self.table} {self.key}: {told}"
         told = ", ".join(f"{name} {before} → {after}" for name, before, after in self.columns)
         return f"~ {self.table} {self.key}: {told}"
+
+
+def check_names(name: str, tables: Sequence[str]) -> None:
+    """Check what a golden ledger is called and keeps. Raises Problems for a path, and for no table."""
+    found = [
+        Problem("golden", f"a ledger has no table {table!r}", did_you_mean(table, KNOWN))
+        for table in tables
+        if table not in KNOWN
+    ]
+    if Path(name).name != name:
+        found.append(Problem("golden", f"{name!r} is no name", "write one word, which names a directory"))
+    if found:
+        raise Problems(found)
 
 
 def text_of(frame: pl.DataFrame) -> str:

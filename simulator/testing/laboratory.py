@@ -1,11 +1,16 @@
 """The laboratory: what a session of tests has read, metered and billed, so that nothing is done twice."""
 
+from collections.abc import Mapping
 from pathlib import Path
+
+import polars as pl
 
 from billing import price_book, replay
 from billing.price_book import PriceBook
 from billing.rebilling import Measured, Replay, opened
+from metering.document import problem
 from metering.log import Log
+from simulator.testing import golden
 
 
 class Laboratory:
@@ -16,6 +21,7 @@ class Laboratory:
         self._books: dict[Path, PriceBook] = {}
         self._measured: dict[Path, Measured] = {}
         self._replays: dict[tuple[Path, str], Replay] = {}
+        self._kept: dict[tuple[Path, str], str] = {}
 
     def book(self, path: Path) -> PriceBook:
         """Read a price book."""
@@ -37,3 +43,14 @@ class Laboratory:
             self._measured[log.directory] = found.measured
             self._replays[key] = found
         return self._replays[key]
+
+    def keep(self, tables: Mapping[str, pl.DataFrame], directory: Path) -> None:
+        """Keep tables as a golden ledger. Raises Problems where another test has kept others as the same."""
+        for name, frame in tables.items():
+            text = golden.text_of(frame)
+            if self._kept.setdefault((directory, name), text) != text:
+                remedy = "give each a name of its own, such as that of its price book"
+                raise problem(
+                    f"golden ledger {directory.name!r}", f"is kept twice, with other {name}", remedy
+                )
+        golden.update(tables, directory)

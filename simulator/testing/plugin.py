@@ -10,7 +10,9 @@ asks for it, so that test suites that do not use the plugin pay nothing for it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,11 +47,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test once under each book that its marker names."""
+    """Run a test once under each book that its marker names; a marker that would do nothing fails."""
     marker = metafunc.definition.get_closest_marker(BOOKS)
-    if marker is not None and "price_book" in metafunc.fixturenames:
-        names = [str(path) for path in marker.args]
+    if marker is None:
+        return
+    where = metafunc.definition.nodeid
+    if "price_book" in metafunc.fixturenames:
+        names = _paths(marker, where)
         metafunc.parametrize("price_book", names, indirect=True, ids=[Path(name).stem for name in names])
+    elif marker in metafunc.definition.own_markers:
+        what = "asks for neither price_book nor ledger, so that it runs under none of them"
+        pytest.fail(f"{where}: is marked with {BOOKS}, but {what}", pytrace=False)
 
 
 @pytest.fixture
@@ -58,17 +66,19 @@ def price_book(request: pytest.FixtureRequest) -> PriceBook:
     name = getattr(request, "param", None) or request.config.getini("saasim_prices")
     if not name:
         pytest.fail("no price book: mark the test with price_books(...), or set saasim_prices", pytrace=False)
-    return _laboratory(request).book(_found(request, str(name)))
+    with _mistakes_in_short():
+        return _laboratory(request).book(_found(request, str(name)))
 
 
 @pytest.fixture
 def event_log(request: pytest.FixtureRequest) -> Log:
     """The log of the test: that of its marker, or of the settings."""
     marker = request.node.get_closest_marker(LOG)
-    name = marker.args[0] if marker else request.config.getini("saasim_log")
+    name = _paths(marker, request.node.nodeid)[0] if marker else request.config.getini("saasim_log")
     if not name:
         pytest.fail("no log: mark the test with event_log(...), or set saasim_log", pytrace=False)
-    return _laboratory(request).log(_found(request, str(name)))
+    with _mistakes_in_short():
+        return _laboratory(request).log(_found(request, str(name)))
 
 
 @pytest.fixture
@@ -77,9 +87,10 @@ def replay(request: pytest.FixtureRequest, event_log: Log) -> Callable[..., Repl
     laboratory = _laboratory(request)
 
     def replay_under(book: str | Path | PriceBook) -> Replay:
-        if isinstance(book, str | Path):
-            book = laboratory.book(_found(request, str(book)))
-        return laboratory.replay(event_log, book)
+        with _mistakes_in_short():
+            if isinstance(book, str | Path):
+                book = laboratory.book(_found(request, str(book)))
+            return laboratory.replay(event_log, book)
 
     return replay_under
 
@@ -109,7 +120,10 @@ def guard() -> Callable[..., None]:
     from analytics.guard import check
 
     def hold(change: Comparison, *conditions: str) -> None:
-        verdicts = [check(change, condition) for condition in conditions]
+        if not conditions:
+            pytest.fail("guard was given no condition, and would always hold", pytrace=False)
+        with _mistakes_in_short():
+            verdicts = [check(change, condition) for condition in conditions]
         if broken := [str(verdict) for verdict in verdicts if not verdict]:
             pytest.fail("\n".join(broken), pytrace=False)
 
@@ -129,12 +143,17 @@ def golden(request: pytest.FixtureRequest) -> Callable[..., None]:
 
     def compare_with(ledger: Any, name: str, tables: Sequence[str] = kept.TABLES) -> None:
         connection = getattr(ledger, "connection", ledger)
+        with _mistakes_in_short():
+            kept.check_names(name, tables)
         found = {table: canonical(connection, table) for table in tables}
         if request.config.getoption("--update-golden"):
-            kept.update(found, folder / name)
+            with _mistakes_in_short():
+                _laboratory(request).keep(found, folder / name)
             return
-        if not (folder / name).is_dir():
-            pytest.fail(f"there is no golden ledger {name!r}; make it: pytest --update-golden", pytrace=False)
+        if lacking := [table for table in tables if not (folder / name / f"{table}.csv").is_file()]:
+            what = f" with {', '.join(lacking)}" if (folder / name).is_dir() else ""
+            remedy = "make it: pytest --update-golden"
+            pytest.fail(f"there is no golden ledger {name!r}{what}; {remedy}", pytrace=False)
         if differ := kept.check(found, folder / name):
             pytest.fail(kept.report(differ, folder / name), pytrace=False)
 
@@ -151,6 +170,25 @@ def _saasim_laboratory() -> Laboratory:
 def _laboratory(request: pytest.FixtureRequest) -> Laboratory:
     found: Laboratory = request.getfixturevalue("_saasim_laboratory")
     return found
+
+
+@contextmanager
+def _mistakes_in_short() -> Iterator[None]:
+    """Fail with what is wrong with a book, a log or a condition, and without a trace through saasim."""
+    from metering.document import Problems
+
+    try:
+        yield
+    except Problems as problems:
+        raise pytest.fail.Exception(str(problems), pytrace=False) from None
+
+
+def _paths(marker: pytest.Mark, where: str) -> list[str]:
+    """Return the paths that a marker names; a marker without any, or with something else, fails."""
+    if not marker.args or not all(isinstance(path, str | os.PathLike) for path in marker.args):
+        told = ", ".join(map(repr, marker.args))
+        pytest.fail(f"{where}: {marker.name}({told}) names no path; write {marker.name}(path)", pytrace=False)
+    return [os.fspath(path) for path in marker.args]
 
 
 def _found(request: pytest.FixtureRequest, name: str) -> Path:

@@ -245,3 +245,18 @@ def test_the_real_trace_is_billed_to_the_cent(tmp_path: Path, price: str, cost: 
 
     with connect(tmp_path / "billed" / manifest.LEDGER) as ledger:
         assert owed == dict(ledger.execute("select account, total from invoices").fetchall())
+
+
+def test_a_replay_says_what_it_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A book that calls a meter otherwise than the log bills nothing of it, and must not do so in silence."""
+    book = tmp_path / "prices.toml"
+    price = 'prices.input = { meter = "input_tokens", unit_price = 0.01 }\n'
+    book.write_text(BOOK.replace("requests = {}\n", "request = {}\n") + price, "utf-8")
+    out = import_log([EXCERPT], "azure-llm", tmp_path / "log").out
+    words = ["replay", str(out), "--prices", str(book), "--out", str(tmp_path / "billed")]
+
+    assert 0 == answer(words)
+    assert "760 events of requests are on no invoice: Test has no such meter" in capsys.readouterr().out
+    assert 0 == answer([*words, "--json"])
+    told = json.loads(capsys.readouterr().out)["unbilled"]
+    assert [{"reason": "no_meter", "meter": "requests", "events": 760}] == told

@@ -127,6 +127,61 @@ def test_a_golden_ledger_is_made_kept_and_renewed(shop: pytest.Pytester) -> None
     outcome(shop, text.format("dearer.toml")).assert_outcomes(passed=1)
 
 
+MISTAKES = [  # a test, the option, and what is said about it; every one is said without a trace
+    (
+        '@pytest.mark.price_books("no.toml")\ndef test_it(ledger): pass',
+        "*no.toml: cannot be read (No such file*",
+    ),
+    ('def test_it(replay): replay("wrong.toml")', "*unit_prise: unknown key; did you mean 'unit_price'?"),
+    ("@pytest.mark.price_books()\ndef test_it(ledger): pass", "*test_it: price_books() names no path*"),
+    ('@pytest.mark.price_books(["dearer.toml"])\ndef test_it(ledger): pass', "*names no path*"),
+    ("@pytest.mark.event_log()\ndef test_it(ledger): pass", "*test_it: event_log() names no path*"),
+    (
+        '@pytest.mark.price_books("dearer.toml")\ndef test_it(replay): pass',
+        "*test_it: is marked with price_books, but asks for neither price_book nor ledger*",
+    ),
+    (
+        'def test_it(compare, guard): guard(compare("prices.toml", "dearer.toml"), "revenu_change > 0")',
+        "*there is no measure 'revenu_change'; did you mean 'revenue_change'?",
+    ),
+    ('def test_it(compare, guard): guard(compare("prices.toml", "dearer.toml"))', "*was given no condition*"),
+    (
+        'def test_it(ledger, golden): golden(ledger, "x", tables=["invoice"])',
+        "*a ledger has no table 'invoice'; did you mean 'invoices'?",
+    ),
+    ('def test_it(ledger, golden): golden(ledger, "../x")', "*'../x' is no name*"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), MISTAKES)
+def test_a_mistake_in_a_test_is_told_in_a_line(shop: pytest.Pytester, text: str, expected: str) -> None:
+    """What would do nothing fails, and no failure shows how saasim works inside."""
+    wrong = 'extends = "prices.toml"\nname = "Wrong"\nplans.team.prices.seats.unit_prise = 33\n'
+    (shop.path / "wrong.toml").write_text(wrong, "utf-8")
+    found = outcome(shop, f"import pytest\n{text}")
+
+    assert pytest.ExitCode.OK != found.ret
+    found.stdout.fnmatch_lines([expected])
+    assert "Traceback" not in str(found.stdout)
+    assert "plugin.py" not in str(found.stdout)
+
+
+def test_a_marker_of_a_file_leaves_tests_without_a_book_alone(shop: pytest.Pytester) -> None:
+    """A file may hold tests of prices, and others."""
+    text = 'import pytest\npytestmark = pytest.mark.price_books("prices.toml")\n'
+    outcome(shop, f"{text}def test_one(price_book): pass\ndef test_two(): pass").assert_outcomes(passed=2)
+
+
+def test_a_golden_ledger_is_not_kept_twice(shop: pytest.Pytester) -> None:
+    """Two books under one name would renew each other's ledger for ever; the second is told so."""
+    text = 'import pytest\n@pytest.mark.price_books("prices.toml", "dearer.toml")\n'
+    text += 'def test_golden(ledger, golden): golden(ledger, "january")'
+    found = outcome(shop, text, "--update-golden")
+
+    found.assert_outcomes(passed=1, failed=1)
+    found.stdout.fnmatch_lines(["*golden ledger 'january': is kept twice, with other invoice_lines*"])
+
+
 @pytest.mark.parametrize(("name", "asks"), [("saasim_prices", "price_book"), ("saasim_log", "event_log")])
 def test_what_is_not_set_is_asked_for(pytester: pytest.Pytester, name: str, asks: str) -> None:
     """A fixture without a book or a log says how to name one."""

@@ -21,7 +21,7 @@ FAULTS: list[
     tuple[str, str, str]
 ] = [  # a row's id, account, time and calls; why it is set aside; what is shown
     (",acme,2026-01-01,1", "no_id", ""),
-    (f"{'x' * 1001},acme,2026-01-01,1", "long_name", ""),
+    (f"{'x' * 1001},acme,2026-01-01,1", "long_name", "x" * 200),
     ("1,acme,,1", "no_time", ""),
     ("1,acme,soon,1", "bad_time", "soon"),
     ("1,acme,1999-12-31,1", "bad_time", "1999-12-31"),
@@ -164,7 +164,7 @@ def test_order_names_and_pieces_of_the_files_change_no_byte(tmp_path: Path, seed
 
 
 def test_the_same_rows_in_any_format_give_the_same_log(tmp_path: Path) -> None:
-    """CSV, Parquet, JSON lines, a JSON array and CloudEvents say the same."""
+    """CSV, CSV with cells of JSON, Parquet, JSON lines, a JSON array, pages and CloudEvents say the same."""
     told = [row for row in drawn(7, 50) if row[3] != "0"]
     data = [dict(zip(("id", "account", "at", "calls"), row, strict=True)) for row in told]
     (tmp_path / "x").mkdir()
@@ -187,9 +187,19 @@ def test_the_same_rows_in_any_format_give_the_same_log(tmp_path: Path) -> None:
     )  # fmt: skip
     lines = "".join(f"{json.dumps(row)}\n" for row in data)
     json_map, parquet_map = (MAP.replace('"csv"', f'"{form}"') for form in ("json", "parquet"))
+    pages_map = MAP.replace('"csv"', '"json"\nrecords = "events"')
+    pages = "\n".join(json.dumps({"next": n, "events": data[n : n + 9]}) for n in range(0, len(data) + 9, 9))
+    cells_map = MAP.replace('calls = "decimal"', '"data.calls" = "decimal"').replace(
+        'quantity = "calls"', 'quantity = "data.calls"'
+    )
+    cells = "id,account,at,data\n" + "".join(
+        f'{row[0]},{row[1]},{row[2]},"{{""calls"": {row[3]}}}"\n' for row in told
+    )
 
     logs = [
         imported(tmp_path / "csv", {"a.csv": table(told)}),
+        imported(tmp_path / "cells", {"a.csv": cells}, cells_map),
+        imported(tmp_path / "pages", {"a.json": pages}, pages_map),
         imported(tmp_path / "lines", {"a.ndjson": lines}, json_map),
         imported(tmp_path / "array", {"a.json": json.dumps(data)}, json_map),
         imported(tmp_path / "parquet", {"a.parquet": made.read_bytes()}, parquet_map),

@@ -16,6 +16,14 @@ WRONG = [  # what is other in the map, and what is said about it
     (('column = "at"', 'column = "att"'), "time: no column 'att'; did you mean 'at'?"),
     (('zone = "UTC"', 'zone = "Europe/Berlim"'), "no zone 'Europe/Berlim'; did you mean 'Europe/Berlin'?"),
     (('zone = "UTC"', 'form = "german"'), "is no form of a time"),
+    (
+        ('zone = "UTC"', 'form = "%d.%m.%Y"'),
+        "time: the form '%d.%m.%Y' has no offset; state the zone, or add %z",
+    ),
+    (
+        ('zone = "UTC"', 'zone = "UTC", form = "%d.%Q.%Y"'),
+        "time: '%Q' of the form '%d.%Q.%Y' is no part of a time",
+    ),
     (('{ column = "account" }', "{}"), "account: needs one of: one, column, hash"),
     (('{ column = "account" }', '{ hash = ["account"] }'), "a hash needs the number of accounts"),
     (('account = { column = "account" }', ""), "account: nothing says whose the usage is"),
@@ -28,6 +36,10 @@ WRONG = [  # what is other in the map, and what is said about it
     ),
     (('quantity = "calls"', "quantity = -1"), "usage[1].quantity: -1 is negative"),
     (('meter = "calls"', 'metre = "calls"'), "usage[1].metre: unknown key; did you mean 'meter'?"),
+    (
+        ('format = "csv"', 'format = "csv"\nrecords = "events"'),
+        "records: csv has no lists of rows; leave it out",
+    ),
     (("[columns]", 'optional = ["x"]\n[columns]'), "optional: no column 'x'"),
 ]
 

@@ -58,7 +58,15 @@ TIMES = [  # as it is written, its form, the stated zone, and the instant in UTC
     ("2026-03-29 02:30:00", "iso", "Europe/Berlin", None),  # clocks skip that hour
     ("2026-10-25 02:30:00", "iso", "Europe/Berlin", "2026-10-25T01:30:00"),  # it is there twice: the later
     ("2026-01-05 09:00:00", "iso", "", None),  # no offset, and no zone is stated
-    ("2026-01-05 00:00:00 NZ", "iso", "UTC", "2026-01-04T11:00:00"),  # DuckDB's plain cast drops the zone
+    ("2026-01-05 09:00:00 UTC", "iso", "", "2026-01-05T09:00:00"),
+    ("2026-07-05 09:00:00 Europe/Berlin", "iso", "UTC", "2026-07-05T07:00:00"),
+    ("2026-07-05 09:00:00 Europe/Belin", "iso", "UTC", None),
+    ("2026-01-05 00:00:00 NZ", "iso", "UTC", None),  # DuckDB's plain cast drops the zone
+    ("2026-01-05 09:00:00 XYZ", "iso", "", None),  # and takes any word that ends with Z for UTC
+    ("2026-07-05 09:00:00 BST", "iso", "", None),  # London's summer, or Bangladesh
+    ("2026-01-05T09:00:00+25:00", "iso", "UTC", None),  # no clock is that far off
+    ("2026-01-05T09:00:00+14:00", "iso", "UTC", "2026-01-04T19:00:00"),
+    (" 2026-01-05", "iso", "Asia/Tokyo", None),  # a day is no offset
     ("2026-02-30 00:00:00", "iso", "UTC", None),
     ("yesterday", "iso", "UTC", None),
     ("1767225600", "epoch_s", "", "2026-01-01T00:00:00"),
@@ -70,7 +78,6 @@ TIMES = [  # as it is written, its form, the stated zone, and the instant in UTC
     ("05/01/2026 09:15", "%d/%m/%Y %H:%M", "UTC", "2026-01-05T09:15:00"),
     ("05/01/2026 09:15", "%d/%m/%Y %H:%M", "America/New_York", "2026-01-05T14:15:00"),
     ("05/01/2026 09:15 +0100", "%d/%m/%Y %H:%M %z", "", "2026-01-05T08:15:00"),
-    ("05/01/2026 09:15", "%d/%m/%Y %H:%M", "", None),
 ]
 
 

@@ -1,6 +1,7 @@
 """Sources: a file that is not what its map says is refused whole, with its place and the remedy."""
 
 import gzip
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -147,8 +148,24 @@ EVENT = '{"id": "1", "account": "acme", "at": "2026-01-01T00:00:00Z", "calls": 5
 
 @pytest.mark.parametrize(
     "content",
-    [EVENT, EVENT + "\n", f"\n{EVENT}\n\n", f"[{EVENT}]", f"[\n  {EVENT}\n]", EVENT.replace(", ", ",\n  ")],
-    ids=["a line", "ended", "among blank lines", "array", "array on lines", "an object on lines"],
+    [
+        EVENT,
+        EVENT + "\n",
+        EVENT.replace(", ", ",\n", 1),
+        f"\n{EVENT}\n\n",
+        f"[{EVENT}]",
+        f"[\n  {EVENT}\n]",
+        EVENT.replace(", ", ",\n  "),
+    ],
+    ids=[
+        "a line",
+        "ended",
+        "two lines",
+        "among blank lines",
+        "array",
+        "array on lines",
+        "an object on lines",
+    ],
 )
 def test_json_comes_as_lines_an_array_or_an_object(tmp_path: Path, content: str) -> None:
     """It is told by its beginning."""
@@ -157,9 +174,23 @@ def test_json_comes_as_lines_an_array_or_an_object(tmp_path: Path, content: str)
     )
 
 
+def test_objects_may_follow_each_other_over_several_lines(tmp_path: Path) -> None:
+    """As a program prints them for people; a line that is no object does not make it so."""
+    two = EVENT.replace('"1"', '"2"').replace(", ", ",\n")
+    first = EVENT.replace(", ", ",\n", 1)
+    assert [("1",), ("2",)] == rows(imported(tmp_path / "a", {"a.json": f"{first}\n{two}"}, JSON), "id")
+
+    said = problems(tmp_path / "b", {"a.json": f"{first}\n{two}\n{EVENT[:-1]}, nonsense}}"}, JSON)
+    assert "a.json: row 3: is no JSON: unexpected character at byte" in said
+
+    taken = imported(tmp_path / "c", {"a.json": f"{EVENT} x\n{EVENT.replace('1', '2', 1)}"}, JSON)
+    assert [(1, "not_json")] == [row[1:3] for row in set_aside(taken)]
+
+
 def test_a_broken_array_is_refused_and_a_broken_line_is_set_aside(tmp_path: Path) -> None:
     """Lines stand for themselves; an array that breaks off may have lost anything."""
-    assert "a.json: cannot be read" in problems(tmp_path / "a", {"a.json": f"[{EVENT}, nonsense]"}, JSON)
+    said = problems(tmp_path / "a", {"a.json": f"[{EVENT}, nonsense]"}, JSON)
+    assert "a.json: row 2: is no JSON: invalid literal at byte 1 of it" in said
 
     taken = imported(tmp_path / "b", {"b.json": f"{EVENT}\n\n{EVENT[:-9]}\nnonsense\n[1]\n"}, JSON)
     assert [(3, "not_json"), (4, "not_json"), (5, "not_json")] == [row[1:3] for row in set_aside(taken)]
@@ -201,6 +232,186 @@ def test_what_is_no_exact_number_of_json_is_set_aside(tmp_path: Path, number: st
     (found,) = set_aside(imported(tmp_path, {"a.json": content}, JSON))
 
     assert found[1:3] in {(2, "bad_quantity"), (2, "no_quantity")}
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [  # the numbers of the event, and the quantity that is read; "calls" stands in "tax" as well
+        ('"calls": "7", "tax": {"calls": 12345678901234567890}', "7"),
+        ('"calls": 123456789012345.678, "tax": {"calls": 2}', "123456789012345.678"),
+        ('"calls": 5, "tax": {"calls": 123456789012345.678}', "5"),
+        ('"calls": 123456789012345.678, "tax": {"calls": 123456789012345.678}', "123456789012345.678"),
+        ('"tax": {"calls": 123456789012345.678}', None),
+        ('"calls": 123456789012345.67801, "tax": {"calls": 123456789012345.67802}', None),
+    ],
+)
+def test_a_long_number_is_that_of_its_own_field(tmp_path: Path, fields: str, expected: str | None) -> None:
+    """A field of the same name elsewhere in the event is another; where two could be meant, none is taken."""
+    lines = [EVENT, EVENT.replace('"1"', '"2"').replace('"calls": 5', fields)]
+    told = JSON.replace("[columns]", '[columns]\ntax = "ignored"')
+    taken = imported(tmp_path, {"a.json": "\n".join(lines)}, told)
+    found = {key: number for key, number in rows(taken, "id", "quantity") if key == "2"}
+
+    assert ({"2": Decimal(expected)} if expected else {}) == found
+    assert taken.rows == taken.written + sum(taken.quarantined.values())
+
+
+FIELDS = MAP.replace('calls = "decimal"', '"data.calls" = "decimal"').replace(
+    'quantity = "calls"', 'quantity = "data.calls"'
+)
+
+
+def test_a_cell_may_hold_json(tmp_path: Path) -> None:
+    """What a database keeps as JSON comes as text in a table: its fields are named as those of JSON are."""
+    cells = ['"{""calls"": 100000000000000.123456}"', '"{""calls"": ""2""}"', "{}", "", "nonsense", '"[5]"']
+    text = "id,account,at,data\n" + "".join(f"{n},acme,2026-01-01,{cell}\n" for n, cell in enumerate(cells))
+    taken = imported(tmp_path / "csv", {"a.csv": text}, FIELDS)
+
+    assert [("0", Decimal("100000000000000.123456")), ("1", 2)] == rows(taken, "id", "quantity")
+    assert [
+        (4, "no_quantity", None),
+        (5, "no_quantity", None),
+        (6, "not_json", "nonsense"),
+        (7, "not_json", "[5]"),
+    ] == [row[1:] for row in set_aside(taken)]
+
+    (tmp_path / "x.csv").write_text(text, "utf-8")
+    select = f"select * from read_csv('{tmp_path / 'x.csv'}', all_varchar = true)"
+    same = imported(
+        tmp_path / "parquet", {"a.parquet": parquet(tmp_path / "x", select)}, FIELDS.replace("csv", "parquet")
+    )
+    assert rows(taken, "id", "quantity") == rows(same, "id", "quantity")
+
+
+@pytest.mark.parametrize("header", ["data.calls", '"data.calls"'])
+def test_a_column_may_have_a_point_in_its_name(tmp_path: Path, header: str) -> None:
+    """Exports flatten fields of JSON into columns: those are columns as any other."""
+    text = f"id,account,at,{header}\n1,acme,2026-01-01,5\n"
+    assert [(5,)] == rows(imported(tmp_path / "a", {"a.csv": text}, FIELDS), "quantity")
+
+    select = "select 1 as id, 'acme' as account, date '2026-01-01' as at, 5 as \"data.calls\""
+    quoted = FIELDS.replace('"data.calls"', "'\"data.calls\"'")
+    for number, told in enumerate((FIELDS, quoted)):
+        files = {"a.parquet": parquet(tmp_path / "x", select)}
+        taken = imported(tmp_path / str(number), files, told.replace("csv", "parquet"))
+        assert [(5,)] == rows(taken, "quantity")
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ("{'calls': 0.1::double}", "column 'data.calls': is DOUBLE and not decimal; a float is inexact"),
+        ("{'call': 1}", "column 'data.calls': is no field of its column"),
+    ],
+)
+def test_fields_of_parquet_have_types_too(tmp_path: Path, data: str, expected: str) -> None:
+    """A float within a structure is as inexact as one in a column, and a field that is missing is told."""
+    select = f"select 1 as id, 'acme' as account, date '2026-01-01' as at, {data} as data"
+    files = {"a.parquet": parquet(tmp_path / "x", select)}
+
+    assert expected in problems(tmp_path, files, FIELDS.replace("csv", "parquet"))
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+def test_lines_that_end_in_two_ways_are_told(tmp_path: Path, end: str) -> None:
+    """Files of two systems, one behind the other: the line is named where the end changes."""
+    text = f"{CSV}{ROW}".replace("\n", end) + ROW.replace("1,", "2,", 1)
+
+    assert "a.csv: line 3: ends otherwise than the lines before it; end all with LF" in problems(
+        tmp_path, {"a.csv": text}
+    )
+
+
+def test_lines_of_json_may_end_in_several_ways(tmp_path: Path) -> None:
+    """An end of a line means nothing else in JSON; CSV may have others within quotes."""
+    two, three = (EVENT.replace('"1"', f'"{n}"') for n in (2, 3))
+    taken = imported(tmp_path / "json", {"a.json": f"{EVENT}\n{two}\r\n{three}"}, JSON)
+    assert [("1",), ("2",), ("3",)] == rows(taken, "id")
+
+    quoted = ROW.replace("acme", '"a\r\nb"') + ROW.replace("1,", "2,", 1).replace("acme", '"a\rb"')
+    assert 2 == imported(tmp_path / "csv", {"a.csv": CSV + quoted}).written
+
+
+def test_what_is_set_aside_is_shown(tmp_path: Path) -> None:
+    """The fields that nobody expects, the line that is no JSON, the number with its blanks."""
+    lines = [EVENT, EVENT.replace('"calls"', '"tax": 1, "call"'), "nonsense"]
+    taken = imported(tmp_path / "a", {"a.json": "\n".join(lines)}, JSON)
+    assert ["tax, call", "nonsense"] == [row[3] for row in set_aside(taken)]
+
+    taken = imported(tmp_path / "b", {"b.csv": f"{CSV}{ROW}2,acme,2026-01-01, 5\n"})
+    assert [(3, "bad_quantity", " 5")] == [row[1:] for row in set_aside(taken)]
+
+    rules = COLUMNS + 'tags = "text"\n' + RULES + 'dimensions = "tags"\n'
+    text = f"{CSV.strip()},tags\n{ROW.strip()},\n2,{'a' * 1_001},2026-01-01,5,\n3,acme,2026-01-01,5,eu\n"
+    taken = imported(tmp_path / "c", {"c.csv": text}, HEAD + rules)
+    assert [("long_name", "a" * 200), ("bad_dimensions", "eu")] == [row[2:] for row in set_aside(taken)]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_rows_are_numbered_as_an_editor_shows_them(tmp_path: Path, end: str, delimiter: str) -> None:
+    """Blank lines are no rows, and count; those within a quoted cell are part of it."""
+    lines = [
+        *CSV.split(),
+        "",
+        "1,'a\n\nb',2026-01-01,5",
+        "",
+        "",
+        "2,a,2026-01-01,x",
+        "3,a,2026-01-01,y",
+        "",
+        "",
+    ]
+    lines.append("4,a,2026-01-01,z")
+    text = "\n".join(lines).replace(",", delimiter).replace("'", '"').replace("\n", end)
+    told = MAP.replace('format = "csv"', f'format = "csv"\ndelimiter = "{delimiter}"')
+    taken = imported(tmp_path, {"a.csv": text}, told)
+
+    assert [(6, "x"), (7, "y"), (10, "z")] == [(row, value) for _, row, _, value in set_aside(taken)]
+    assert [("1",)] == rows(taken, "id")
+
+
+PAGES = JSON.replace('format = "json"', 'format = "json"\nrecords = "events"')
+
+
+def test_pages_of_an_interface_are_read_as_they_are_saved(tmp_path: Path) -> None:
+    """A list under a key: over several lines, several pages in a file, in files, packed, and an empty one."""
+    two, three = (EVENT.replace('"1"', f'"{n}"').replace("5}", f"{n}00000000000000.123456}}") for n in (2, 3))
+    strange = EVENT.replace('"1"', '"4"').replace("acme", "a\u2028b")
+    spread = two.replace(", ", ",\n")
+    files: dict[str, str | bytes] = {
+        "a.json": f'{{"meta": {{"pages": [1.5]}},\n "events": [{EVENT},\n\n {spread} ]}}',
+        "b.json": f'{{"events": [{three}], "events_before": []}}\n{{"events": [5, {strange}]}}',
+        "c.json": gzip.compress(b'{"events": []}'),
+    }
+    taken = imported(tmp_path, files, PAGES)
+
+    assert [
+        ("1", "acme-1", 5),
+        ("2", "acme-1", Decimal("200000000000000.123456")),
+        ("3", "acme-1", Decimal("300000000000000.123456")),
+        ("4", "a\u2028b-1", 5),
+    ] == rows(taken, "id", "subject", "quantity")
+    assert [("b.json", 2, "not_json", "5")] == set_aside(taken)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (
+            '{"event": []}',
+            "a.json: page 1: is no page (it has no list 'events'); mend it, or the map's records",
+        ),
+        ('{"events": []}{"events": {}}', "a.json: page 2: is no page (there is '{}}' instead of '[')"),
+        (f"[{EVENT}]", 'a.json: page 1: is no page (there is \'[{"id"'),
+        (f'{{"events": [{EVENT}', "a.json: page 1: is no page"),
+        (f'{{"events": [{EVENT}]', "a.json: page 1: is no page"),
+        ('{"events": []}', "none of 0 rows can be used"),
+    ],
+)
+def test_what_is_no_page_is_refused(tmp_path: Path, content: str, expected: str) -> None:
+    """With its file, its number there, and what stands where something else has to."""
+    assert expected in problems(tmp_path, {"a.json": content}, PAGES)
 
 
 def test_a_file_is_one_file_whatever_it_is_called(tmp_path: Path) -> None:
