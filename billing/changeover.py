@@ -13,7 +13,7 @@ from typing import NamedTuple
 import duckdb
 import polars as pl
 
-from billing import commitment, entitlement, invoice, progressive, rating, recognition, refund
+from billing import commitment, coupon, entitlement, invoice, progressive, rating, recognition, refund
 from billing.bill import (
     Billed,
     Carried,
@@ -282,7 +282,7 @@ def _cover(
     held = list[Limited]()
     for side, found in zip(sides, days, strict=True):
         held.append(limited(with_days(side.paid_for, found, side.paid), side.paid, side.book))
-    opened = [Open(grant, grant.quantity) for grant in fresh]
+    opened = [Open(grant, grant.quantity, grant.events) for grant in fresh]
     drawn, left = draw(pl.concat([one.served for one in held]), opened, book)
     return [covered_by(one, drawn, left, book) for one in held]
 
@@ -354,15 +354,15 @@ def _handed_on(sides: Sequence[Side], cover: Covered, priced: Priced) -> Carried
     names = {plan: book.replaces.get(plan, plan) for plan in sides[0].book.plans}
     renamed = pl.col("plan").replace(names)
     lasting = {price.meter for _, _, price in book.usage_prices() if price.window != "period"}
-    usage = cover.payable.with_columns(plan=renamed).filter(
-        pl.col("meter").is_in(sorted(filter(None, lasting)))
-    )
+    counts = pl.col("meter").is_in(sorted(filter(None, lasting)))
+    usage = cover.payable.with_columns(plan=renamed).filter(counts)
     parts = cover.slices.with_columns(plan=renamed)
     lines = priced.lines.with_columns(plan=renamed)
     return Carried(
         windows=rating.rate(usage, parts, book, Carried().windows).carried,
         refunds=refund.known_of(lines, book, priced.refunds),
         commitments=commitment.known_of(lines, book),
+        coupons=coupon.known_of(priced.coupons, book),
     )
 
 

@@ -171,6 +171,10 @@ def _entitlement_problems(book: Book, place: str) -> Iterator[Problem]:
         for name, scope, same in scopes:
             yield from _scope_problems(book, f"{where}.{name}", scope.meter, (*scope.where, *same))
             yield from _additive_problems(book, f"{where}.{name}", scope.meter)
+        covered = book.meters.get(entitlement.covers.meter)
+        if entitlement.events is not None and covered is not None and not covered.each:
+            message = f"the meter {entitlement.covers.meter!r} does not tell its events apart"
+            yield Problem(f"{where}.events", message, "give the meter each = true, or name a 'quantity'")
         for plan in giver.plans:
             if plan not in book.plans:
                 yield _no("plan", f"{where}.given_by.plans", plan, book.plans)

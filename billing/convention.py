@@ -107,6 +107,7 @@ class Conventions(Record):
 PRESETS: dict[str, dict[str, Any]] = {
     "lago": {
         "cancel_day": "billed",
+        "allowance": "full",
         "first_flat": "at_zero",
         "minimum_due": "at_zero",
         "minimum_part": "part",
@@ -117,6 +118,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "openmeter": {
         "proration": "microsecond",
+        "allowance": "full",
         "first_flat": "at_zero",
         "minimum_due": "at_zero",
         "minimum": "after_discounts",
@@ -129,6 +131,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "meteroid": {"tier_edge": "exclusive", "discounts": "shares_first", "discount_place": "invoice"},
     "stripe": {
         "proration": "second",
+        "allowance": "full",
         "first_flat": "at_zero",
         "discount_place": "invoice",
         "periods": "anniversary",

@@ -4,6 +4,7 @@ A limit by the day, or a grant that begins or ends within a month, has to know o
 used. All other usage stays in months.
 """
 
+import json
 from collections.abc import Iterable
 from decimal import Decimal
 from itertools import pairwise
@@ -14,6 +15,7 @@ from billing.limit import looks_at_days
 from billing.money import EXACTLY, over
 from billing.price_book import PriceBook
 from metering.frame import empty
+from metering.query import EACH
 from metering.usage import DAY_SCHEMA
 
 WANTED_SCHEMA = pl.Schema({"subject": pl.String(), "meter": pl.String()})
@@ -69,17 +71,25 @@ def with_days(usage: pl.DataFrame, days: pl.DataFrame, slices: pl.DataFrame) -> 
 
 
 def spread(measured: pl.DataFrame, wanted: pl.DataFrame, slices: pl.DataFrame) -> pl.DataFrame:
-    """Spread usage that has to be known by the day evenly over the days of its slice of a period."""
+    """Spread usage that has to be known by the day evenly over the days of its slice of a period.
+
+    A single event (of a meter with `each`) is whole on the first day. The columns are those of `DAY_SCHEMA`,
+    `phase_no` and `month`.
+    """
     names = ("subscription", "phase_no", "month", "from_on", "until_on")
     lives = {row[:3]: row[3:] for row in slices.select(names).iter_rows()}
     rows = []
     some = measured.join(wanted, on=["subject", "meter"], how="semi")
     for row in some.iter_rows(named=True):
         first, end = lives[row["subject"], row["phase_no"], row["month"]]
-        for day, part in enumerate(_parts(row["quantity"], (end - first).days)):
+        is_event = EACH in json.loads(row["dimensions"] or "{}")
+        parts = [row["quantity"]] if is_event else _parts(row["quantity"], (end - first).days)
+        for day, part in enumerate(parts):
             on = first.fromordinal(first.toordinal() + day)
-            rows.append((row["subject"], row["meter"], row["dimensions"], on, part))
-    return pl.DataFrame(rows, schema=DAY_SCHEMA, orient="row")
+            place = row["subject"], row["meter"], row["dimensions"], on, part
+            rows.append((*place, row["phase_no"], row["month"]))
+    schema = pl.Schema({**DAY_SCHEMA, "phase_no": pl.Int64(), "month": pl.Date()})
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def _parts(quantity: Decimal, days: int) -> list[Decimal]:

@@ -1,6 +1,7 @@
 """Draw-down: which days' usage is covered by which grants, in the order of the book's conventions.
 
-Usage is walked through day by day, but only that of accounts and meters with a grant.
+Usage is walked through day by day, but only that of accounts and meters with a grant; within a day, single
+events come in the order of their dimensions.
 """
 
 from bisect import insort
@@ -40,10 +41,16 @@ _USAGE = ["month", "subscription", "phase_no", "meter", "dimensions", "plan"]
 
 
 class Open(NamedTuple):
-    """A grant, and how much of it is left (None: no end of units)."""
+    """A grant, and how much of it is left: units (None: no end), and single events (None: any number)."""
 
     grant: Grant
     left: Decimal | None
+    events: Decimal | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left."""
+        return self.left == 0 or (self.events is not None and self.events < 1)
 
 
 class Drawn(NamedTuple):
@@ -59,15 +66,20 @@ class _Purse:
 
     grant: Grant
     left: Decimal | None
+    events: Decimal | None
     texts: frozenset[str]
     turn: tuple[int, bool, date, date, int, int, str]
 
     def may_be_drawn(self, day: date) -> bool:
         """Whether something is left for a day that is not before it was given."""
-        return self.left != 0 and (self.grant.ends_on is None or day < self.grant.ends_on)
+        if self.left == 0 or (self.events is not None and self.events < 1):
+            return False
+        return self.grant.ends_on is None or day < self.grant.ends_on
 
     def take(self, need: Decimal) -> Decimal:
-        """Take as many units as are needed, or all that are left."""
+        """Take as many units of an event as are needed, or all that are left."""
+        if self.events is not None:
+            self.events -= 1
         if self.left is None:
             return need
         part = min(need, self.left)
@@ -90,7 +102,8 @@ def draw(usage: pl.DataFrame, grants: Iterable[Open], book: PriceBook) -> Drawn:
         orient="row",
     )
     rows = usage.join(pairs, on=["account", "meter"], how="semi")
-    purses = _purses(grants, rows, book)
+    used = set(rows.select("account", "meter").unique().iter_rows())
+    purses = _purses((one for one in grants if (one.grant.account, one.grant.meter) in used), rows, book)
     by_pair: dict[tuple[str, str], list[_Purse]] = {}
     for purse in purses:
         by_pair.setdefault((purse.grant.account, purse.grant.meter), []).append(purse)
@@ -101,7 +114,8 @@ def draw(usage: pl.DataFrame, grants: Iterable[Open], book: PriceBook) -> Drawn:
         _walk((row[1:] for row in part), by_pair[pair], room, taken)
     found = [(*key, quantity) for key, quantity in taken.items()]
     drawn = pl.DataFrame(found, schema=DRAWN_SCHEMA, orient="row")
-    return Drawn(drawn, [Open(purse.grant, purse.left) for purse in purses])
+    left = {purse.grant.grant: Open(purse.grant, purse.left, purse.events) for purse in purses}
+    return Drawn(drawn, [left.get(one.grant.grant, one) for one in grants])
 
 
 def _purses(grants: Iterable[Open], rows: pl.DataFrame, book: PriceBook) -> list[_Purse]:
@@ -114,8 +128,8 @@ def _purses(grants: Iterable[Open], rows: pl.DataFrame, book: PriceBook) -> list
         for key, scope in ((key, one.covers) for key, one in book.entitlements.items())
     }
     return [
-        _Purse(grant, left, covered[grant.entitlement], _turn(grant, book, places[grant.entitlement]))
-        for grant, left in grants
+        _Purse(grant, left, events, covered[grant.entitlement], _turn(grant, book, places[grant.entitlement]))
+        for grant, left, events in grants
     ]
 
 

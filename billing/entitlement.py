@@ -84,7 +84,7 @@ def give(
     }
     carried = [_as_it_lives(one, held) for one in known.open]
     fresh = (*made, *(grant for grant in held.values() if grant.granted_on >= first))
-    return Given((*carried, *(Open(grant, grant.quantity) for grant in fresh)), fresh, seen)
+    return Given((*carried, *(Open(grant, grant.quantity, grant.events) for grant in fresh)), fresh, seen)
 
 
 def _as_it_lives(one: Open, held: dict[str, Grant]) -> Open:
@@ -113,9 +113,7 @@ def later(given: Given, left: Iterable[Open], book: PriceBook, periods: Sequence
     end = periods[-1].ends_on
     since = since_of([month_of(end)], book.conventions)
     kept = [
-        one
-        for one in left
-        if (one.left is None or one.left > 0) and (one.grant.ends_on is None or one.grant.ends_on > since)
+        one for one in left if not one.is_empty and (one.grant.ends_on is None or one.grant.ends_on > since)
     ]
     return Entitled(tuple(kept), forgotten(given.seen, book, end))
 

@@ -25,7 +25,8 @@ class Grant(NamedTuple):
 
     `due_on` is the first day on which it no longer covers, as it was known when it was given (None: never);
     `ends_on` is sooner where the subscription left the plans or renewed before. `quantity` None is no end of
-    units. `position` (-1 of plans), `phase_no` and `dimensions` are those of the event that gave it.
+    units, `events` how many single events they may be of (None: any). `position` (-1 of plans), `phase_no`
+    and `dimensions` are those of the event that gave it.
     """
 
     grant: str
@@ -40,6 +41,7 @@ class Grant(NamedTuple):
     position: int
     phase_no: int
     dimensions: str
+    events: Decimal | None = None
 
 
 SEEN_SCHEMA = pl.Schema(
@@ -122,6 +124,7 @@ def _of_event(key: str, entitlement: Entitlement, row: dict[str, object]) -> Gra
         due_on=ends_on,
         ends_on=ends_on,
         quantity=None if entitlement.quantity is None else times(quantity, entitlement.quantity),
+        events=None if entitlement.events is None else times(quantity, entitlement.events),
         position=int(str(position)),
         phase_no=int(str(row["phase_no"])),
         dimensions=str(row["dimensions"]),
@@ -154,7 +157,7 @@ def _runs(phases: Iterable[Phase], plans: Sequence[str]) -> Iterator[list[Phase]
 def _of_run(
     key: str, entitlement: Entitlement, run: Sequence[Phase], until: date, since: date
 ) -> Iterator[Grant]:
-    days = sorted(_days(run, entitlement.given_by.renews, until))
+    days = sorted(_days(run, entitlement.given_by.renews, until, since))
     for number, day in enumerate(days):
         following = days[number + 1 : number + 2]
         if following and following[0] < since:
@@ -181,24 +184,38 @@ def _of_run(
             due_on=min(due, default=None),
             ends_on=min(ends, default=None),
             quantity=None if entitlement.quantity is None else times(entitlement.quantity, count),
+            events=None if entitlement.events is None else Decimal(entitlement.events * count),
             position=-1,
             phase_no=phase.phase_no,
             dimensions="",
         )
 
 
-def _days(run: Sequence[Phase], renews: str, until: date) -> set[date]:
-    """Return the days before `until` on which a run gives: its first, and each of its renewals."""
+def _days(run: Sequence[Phase], renews: str, until: date, since: date) -> set[date]:
+    """Return the days before `until` on which a run gives: its first, and each of its renewals.
+
+    Of the renewals before `since` only the last is looked at: those before it have ended.
+    """
     days = {run[0].starts_on} if run[0].starts_on < until else set()
-    for phase in run if renews != "never" else ():
+    for phase in reversed(run) if renews != "never" else ():
         ends_on = until if phase.ends_on is None else min(phase.ends_on, until)
-        day = phase.anchor_on
+        day, known = phase.anchor_on, min(ends_on, since)
+        if known > phase.starts_on:
+            day = max(day, _last_renewal(phase.anchor_on, _MONTHS[renews], known - timedelta(days=1)))
         if day < phase.starts_on:
             day = _renewal(phase.anchor_on, _MONTHS[renews], phase.starts_on - timedelta(days=1))
+        first = day
         while day < ends_on:
             days.add(day)
             day = _renewal(phase.anchor_on, _MONTHS[renews], day)
+        if first < min(ends_on, since):
+            break
     return days
+
+
+def _last_renewal(anchor_on: date, months: int, day: date) -> date:
+    """Return the last day not after `day` that lies a whole number of times the months after the anchor."""
+    return add_months(anchor_on, max(0, months_between(anchor_on, day) // months) * months)
 
 
 def _renewal(anchor_on: date, months: int, day: date) -> date:

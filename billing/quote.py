@@ -13,7 +13,8 @@ window of a year or a life, `dimensions` the values of a meter's dimensions, `ev
 meter where these matter: numbers, or tables that say when (`{"at": "2026-03-20", "quantity": 5}`).
 `conventions` names a biller's, or others than the book's, as text or a table. A request can bring its own
 things: `prices` (a table of prices by key) or a table as `plan` instead of a plan's key, `discounts` (a list,
-taken in its order) and `meters`.
+taken in its order), `entitlements` (a list; the plan that is quoted gives them, unless they say what does)
+and `meters`.
 """
 
 import json
@@ -26,24 +27,23 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from billing import entitlement, rating
-from billing.bill import Carried, bill_measured
+from billing.bill import Billed, Carried, bill_measured
 from billing.day import spread, wanted
 from billing.lines import slices
 from billing.plan import AddOn, Plan
 from billing.price import Price
 from billing.price_book import PriceBook, checked
 from billing.pricing import Step, explain
-from billing.rule import Discount, listed
+from billing.rule import Discount, Entitlement, listed
 from billing.subscription import Subscriptions
-from billing.timeline import Change, Count, Happened, Timing, measured_events, told
+from billing.timeline import Change, Count, Happened, Quoted, Timing, days_of_events, measured_events, told
 from metering.document import did_you_mean, problem, validate
 from metering.event import SubscriptionStarted
 from metering.frame import empty
 from metering.log import Fact
 from metering.meter import Meter
-from metering.period import Period
 from metering.query import EACH
-from metering.usage import DAY_SCHEMA, EVENT_SCHEMA, MEASURED_SCHEMA
+from metering.usage import EVENT_SCHEMA, MEASURED_SCHEMA
 
 _SUBSCRIPTION = "quote"
 _METER = "quantity"
@@ -59,6 +59,7 @@ class Request(Timing):
     prices: dict[str, dict[str, Any]] | None = None
     meters: dict[str, dict[str, Any]] = Field({})
     discounts: tuple[dict[str, Any], ...] = ()
+    entitlements: tuple[dict[str, Any], ...] = ()
     conventions: str | dict[str, Any] = ""
     expect: Decimal | None = None
     quantity: Count | None = None
@@ -89,7 +90,8 @@ def quote(
 ) -> dict[str, Any]:
     """Return what a request comes to: the exact and the rounded amount and the lines that make it up.
 
-    What is above a limit of the plan is under `over_limit`; a month's usage is spread evenly over its days.
+    What is above a limit of the plan is under `over_limit`; a month's usage is spread evenly over its days,
+    and its single events happen on the first one, in their order, unless they say when.
     `month` is quoted where the request names none. Amounts are text, exact to the last digit. Raises Problems
     for a request that is not right.
     """
@@ -99,24 +101,11 @@ def quote(
     book, asked = described(book, asked, place)
     _check(book, asked, place)
     quoted = asked.quoted(book.conventions, month, place)
-    periods, book = quoted.periods, book.under(quoted.conventions)
-    carried = Carried(_subscriptions(book, asked, quoted.starts_at))
-    phases = carried.subscriptions.frame()
-    parts = slices(phases, periods, book.conventions)
-    carried.windows = _windows(book, asked, parts)
-    measured = _measured(book, asked, parts, periods)
-    given = entitlement.give(
-        empty(EVENT_SCHEMA),
-        carried.entitled,
-        subscriptions=carried.subscriptions,
-        book=book,
-        periods=periods,
-    )
-    finer = wanted(phases, book, given.pairs())
-    days = pl.concat([empty(DAY_SCHEMA), spread(measured, finer, parts)])
-    billed = bill_measured(
-        periods, measured, book=book, carried=carried, given=given, days=days, keep_free=True
-    )
+    book = book.under(quoted.conventions)
+    try:
+        billed = _billed(book, asked, quoted)
+    except pl.exceptions.InvalidOperationError as error:
+        raise problem(place, "comes to more than an amount can hold (10^14)", "quote less of it") from error
     shown = [
         row for row in billed.lines.iter_rows(named=True) if quoted.shows(row["starts_on"], row["ends_on"])
     ]
@@ -134,6 +123,41 @@ def quote(
     return whole | _refused(billed.unrated)
 
 
+def _billed(book: PriceBook, asked: Request, quoted: Quoted) -> Billed:
+    """Bill what is quoted, by the functions that bill a log."""
+    periods = quoted.periods
+    carried = Carried(_subscriptions(book, asked, quoted.starts_at))
+    phases = carried.subscriptions.frame()
+    parts = slices(phases, periods, book.conventions)
+    carried.windows = _windows(book, asked, parts)
+    undated, dated = _undated(book, asked, parts), _dated(book, asked)
+    happened = measured_events(_SUBSCRIPTION, dated, meters=book.meters, parts=parts, periods=periods)
+    given = entitlement.give(
+        empty(EVENT_SCHEMA),
+        carried.entitled,
+        subscriptions=carried.subscriptions,
+        book=book,
+        periods=periods,
+    )
+    finer = wanted(phases, book, given.pairs())
+    days = [spread(undated, finer, parts)]
+    if dated:
+        days.append(
+            days_of_events(
+                _SUBSCRIPTION, dated, meters=book.meters, parts=parts, periods=periods, wanted=finer
+            )
+        )
+    return bill_measured(
+        periods,
+        pl.concat([undated, happened]),
+        book=book,
+        carried=carried,
+        given=given,
+        days=pl.concat(days),
+        keep_free=True,
+    )
+
+
 def described(book: PriceBook, asked: Request, place: str) -> tuple[PriceBook, Request]:
     """Put what a request brings itself into the book, and name it in the request.
 
@@ -148,15 +172,21 @@ def described(book: PriceBook, asked: Request, place: str) -> tuple[PriceBook, R
         key: validate(Meter, dict(given), f"{place}: meters.{key}") for key, given in asked.meters.items()
     }
     plans, add_ons, changes["changes"] = _later_plans(asked, place)
+    entitlements = {
+        f"entitlement-{number}": validate(Entitlement, _by_plan(given, asked), f"{place}: entitlements")
+        for number, given in enumerate(asked.entitlements, start=1)
+    }
     if isinstance(asked.plan, str):
+        update["entitlements"] = {**book.entitlements, **entitlements}
         update["meters"] = {**book.meters, **_implied(plans.values(), book, meters)}
-        if not plans:
+        if not plans and not entitlements:
             return book.model_copy(update=update), asked.model_copy(update=changes)
         update |= {"plans": {**book.plans, **plans}, "add_ons": {**book.add_ons, **add_ons}}
         return checked(book.model_copy(update=update), place), asked.model_copy(update=changes)
     plan, own_add_ons = _own_plan(asked, place)
     plans = {_SUBSCRIPTION: plan, **plans}
-    update |= {name: {} for name in ("entitlements", "refunds", "agreements", "replaces")}
+    update |= {name: {} for name in ("refunds", "agreements", "replaces")}
+    update["entitlements"] = entitlements
     update |= {"plans": plans, "add_ons": {**own_add_ons, **add_ons}}
     keys = {key for one in plans.values() for key in one.prices} | {*update["add_ons"]}
     update["discounts"] = {
@@ -167,6 +197,14 @@ def described(book: PriceBook, asked: Request, place: str) -> tuple[PriceBook, R
         update["currency"] = asked.currency
     changes |= {"plan": _SUBSCRIPTION, **_counted(asked, plan, place)}
     return checked(book.model_copy(update=update), place), asked.model_copy(update=changes)
+
+
+def _by_plan(given: Mapping[str, Any], asked: Request) -> dict[str, Any]:
+    """Say of an entitlement that the plan which is quoted gives it, where it does not say what does."""
+    giver = dict(given.get("given_by", {}))
+    if not giver.keys() & {"meter", "plans"}:
+        giver["plans"] = [asked.plan if isinstance(asked.plan, str) else _SUBSCRIPTION]
+    return {**given, "given_by": giver}
 
 
 def _implied(plans: Iterable[Plan], book: PriceBook, meters: dict[str, Meter]) -> dict[str, Meter]:
@@ -258,14 +296,18 @@ def _subscriptions(book: PriceBook, asked: Request, starts_at: datetime) -> Subs
     return subscriptions
 
 
-def _measured(book: PriceBook, asked: Request, parts: pl.DataFrame, periods: list[Period]) -> pl.DataFrame:
-    """Put the usage asked about into the first phase of each period, and dated events where they belong."""
+def _dated(book: PriceBook, asked: Request) -> dict[str, list[Happened]]:
+    """Return the events that say when they happened, by the meters that count them."""
+    found = {key: [one for one in given if isinstance(one, Happened)] for key, given in asked.events.items()}
+    return {key: happened for key, happened in found.items() if happened and key in book.meters}
+
+
+def _undated(book: PriceBook, asked: Request, parts: pl.DataFrame) -> pl.DataFrame:
+    """Put the usage asked about into the first phase of each period."""
     undated: list[tuple[str, dict[str, str], Decimal, int]] = [
         (key, {}, quantity, 1) for key, quantity in asked.usage.items()
     ]
-    dated: dict[str, list[Happened]] = {}
     for key, given in asked.events.items():
-        dated[key] = [one for one in given if isinstance(one, Happened)]
         numbers = tuple(one for one in given if not isinstance(one, Happened))
         undated += [(key, *one) for one in _measured_events(book.meters[key], numbers)]
     firsts = parts.sort("from_at").unique("month", keep="first", maintain_order=True)
@@ -275,15 +317,14 @@ def _measured(book: PriceBook, asked: Request, parts: pl.DataFrame, periods: lis
             named = {**asked.dimensions.get(key, {}), **values}
             text = json.dumps(named, sort_keys=True, separators=(",", ":")) if named else ""
             rows.append((_SUBSCRIPTION, phase_no, key, text, month, quantity, events))
-    told_when = {key: happened for key, happened in dated.items() if happened}
-    found = measured_events(_SUBSCRIPTION, told_when, meters=book.meters, parts=parts, periods=periods)
-    return pl.concat([pl.DataFrame(rows, schema=MEASURED_SCHEMA, orient="row"), found])
+    return pl.DataFrame(rows, schema=MEASURED_SCHEMA, orient="row")
 
 
 def _measured_events(meter: Meter, given: tuple[Decimal, ...]) -> list[tuple[dict[str, str], Decimal, int]]:
     """Return what a meter makes of single events in their order: dimensions, quantity, number of events."""
     if meter.each:
-        return [({EACH: f"quote/{number}"}, one, 1) for number, one in enumerate(given, start=1)]
+        width = len(str(len(given)))  # so that names are in the order of the events
+        return [({EACH: f"quote/{number:0{width}}"}, one, 1) for number, one in enumerate(given, start=1)]
     results: dict[str, Callable[[], Decimal]] = {
         "count": lambda: Decimal(len(given)),
         "max": lambda: max(given),

@@ -96,8 +96,9 @@ class Entitlement(Record):
     """A right to units of a meter, free or cheaper, that comes with a purchase or an event, and that ends.
 
     Prepaid packs, vouchers, included services, coupons and certificates are all of this kind. `quantity`
-    units are covered for each unit given (all units when absent), for `months` months from the day it is
-    given; one that renews ends when it renews. Of several, what expires first is drawn first, unless the
+    units are covered for each unit given (all units when absent), and units of so many `events` at most where
+    a meter tells its events apart, for `months` months from the day it is given; one that renews ends when it
+    renews. Of several, what expires first is drawn first, unless the
     book's conventions go by `priority` (the lowest number first) or by the day it was granted. Covered units
     are free; with `share` (0.10 = 10 %) or `amount` off each they are rated, and a discount line takes it
     off. `deferred`: the lines that sell it are earned as units are drawn, and what is left when it expires is
@@ -108,6 +109,7 @@ class Entitlement(Record):
     given_by: Giver
     covers: Scope
     quantity: Size | None = None
+    events: int | None = Field(None, ge=1)
     months: int | None = Field(None, ge=1, le=1200)
     share: Share | None = None
     amount: Money | None = None
@@ -157,6 +159,11 @@ class Discount(Record):
     never more than they come to. `on` says which lines: recurring fees (with what is credited of them),
     usage, fees that are due once; `prices` leaves only those of some prices. A subscription may have several
     discounts (`"ten-off,twenty-percent"`): each takes from what the one before has left.
+
+    It lasts for good, for `months` from the first, for so many `times` (months in which it took something),
+    or, an amount with the `window` of a life, until it is used up: what one month leaves of it is for the
+    next. `per = "account"` makes it one for all subscriptions of an account that name it; such discounts come
+    after those of single subscriptions, in the order of the book.
     """
 
     name: str = ""
@@ -165,6 +172,9 @@ class Discount(Record):
     on: tuple[Literal["recurring", "usage", "once"], ...] = ("recurring",)
     prices: tuple[Key, ...] = ()
     months: int | None = Field(None, ge=1)
+    times: int | None = Field(None, ge=1)
+    window: Literal["period", "life"] = "period"
+    per: Literal["subscription", "account"] = "subscription"
     source: str = ""
 
     @field_validator("on", mode="before")
@@ -177,7 +187,15 @@ class Discount(Record):
         if (self.share is None) == (self.amount is None):
             message = "needs exactly one of 'share' and 'amount'; say how much is off"
             raise ValueError(message)
+        if self.share is not None and self.window == "life":
+            message = "a share is never used up; remove 'window', or name 'times' or 'months'"
+            raise ValueError(message)
         return self
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether it is off for good."""
+        return self.months is None and self.times is None and self.window == "period"
 
 
 def listed(discounts: str) -> list[str]:

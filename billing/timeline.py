@@ -31,7 +31,7 @@ from metering.frame import shaped
 from metering.meter import Meter
 from metering.period import YEAR_MAX, YEAR_MIN, Period, months
 from metering.told import Told, Use
-from metering.usage import MEASURED_SCHEMA, measure
+from metering.usage import DAY_SCHEMA, MEASURED_SCHEMA, measure, measure_days
 from metering.weighted import SLICE_SCHEMA
 
 
@@ -237,6 +237,48 @@ def measured_events(
     periods: Sequence[Period],
 ) -> pl.DataFrame:
     """Measure single events of a subscription as those of a log are (`MEASURED_SCHEMA`)."""
+    if not any(events.values()):
+        return pl.DataFrame(schema=MEASURED_SCHEMA)
+    log = _log(subscription, events, periods)
+    named = {key: meters[key] for key in events}
+    with log.connection as connection:
+        return measure(connection, log, meters=named, spans=_spans(parts), periods=periods)
+
+
+def days_of_events(
+    subscription: str,
+    events: Mapping[str, Sequence[Happened]],
+    *,
+    meters: Mapping[str, Meter],
+    parts: pl.DataFrame,
+    periods: Sequence[Period],
+    wanted: pl.DataFrame,
+) -> pl.DataFrame:
+    """Measure single events by the day, for the meters that are `wanted` so (`metering.usage.measure_days`).
+
+    The columns are those of `DAY_SCHEMA`, `phase_no` and `month`.
+    """
+    log = _log(subscription, events, periods)
+    some = wanted.filter(pl.col("meter").is_in(list(events)))
+    with log.connection as connection:
+        found = measure_days(
+            connection, log, meters=meters, wanted=some, periods=periods, slices=_spans(parts)
+        )
+    schema = pl.Schema({**DAY_SCHEMA, "phase_no": pl.Int64(), "month": pl.Date()})
+    return found.filter(pl.col("phase_no").is_not_null()) if len(some) else pl.DataFrame(schema=schema)
+
+
+def _spans(parts: pl.DataFrame) -> pl.DataFrame:
+    """Return slices as metering wants to know them."""
+    lives = parts.with_columns(subject="subscription", starts_at="from_at", ends_at="until_at")
+    return shaped(lives, SLICE_SCHEMA)
+
+
+def _log(subscription: str, events: Mapping[str, Sequence[Happened]], periods: Sequence[Period]) -> Told:
+    """Tell the events of a subscription as a log does, from the first of them to the last period's end.
+
+    The first period is among the months, also where nothing happened in it.
+    """
     uses = [
         Use(
             subscription,
@@ -248,12 +290,7 @@ def measured_events(
         for key, happened in events.items()
         for one in happened
     ]
-    if not uses:
-        return pl.DataFrame(schema=MEASURED_SCHEMA)
-    lives = parts.with_columns(subject="subscription", starts_at="from_at", ends_at="until_at")
-    first, last = min(use.occurred_at for use in uses), periods[-1].ends_at - timedelta(microseconds=1)
+    first = min(periods[0].starts_at, *(use.occurred_at for use in uses))
+    last = periods[-1].ends_at - timedelta(microseconds=1)
     count = (last.year - first.year) * 12 + last.month - first.month + 1
-    named = {key: meters[key] for key in events}
-    log = Told(uses, list(months(first.date(), count)))
-    with log.connection as connection:
-        return measure(connection, log, meters=named, spans=shaped(lives, SLICE_SCHEMA), periods=periods)
+    return Told(uses, list(months(first.date(), count)))

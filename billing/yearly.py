@@ -134,8 +134,10 @@ class Walk:
         """Return the billing period of a month that holds an instant."""
         if self.book.conventions.periods == "anniversary":
             return term_at(anchor, at, 1)
-        given = [period for period in self.periods if period.holds(at.date())]
-        period = given[0] if given else month_of(at.date())
+        day = at.date()
+        near = (period for period in self.periods if period.starts_on <= day <= period.ends_on)
+        given = next((period for period in near if period.starts_at <= at < period.ends_at), None)
+        period = given or month_of(day)
         return Span(period.starts_at, period.ends_at)
 
     def part(self, held: Held, rest: Span, *, is_new: bool) -> Decimal:

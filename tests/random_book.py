@@ -145,6 +145,8 @@ COUPONS: dict[str, dict[str, Any]] = {
     "early-seven": {"amount": Decimal("7.777"), "months": 2, "on": ["usage", "recurring"]},
     "usage-tenth": {"share": Decimal("0.1"), "on": ["usage", "once"]},
     "some-usage": {"amount": Decimal(50), "on": "usage", "prices": ["use-0", "use-1"]},
+    "voucher": {"amount": Decimal("250.005"), "window": "life", "on": ["recurring", "usage"]},
+    "thrice": {"share": Decimal("0.25"), "times": 3, "on": ["usage"]},
 }
 """Discounts of every kind."""
 

@@ -8,12 +8,12 @@ from analytics.explanation.charge import Charged
 from analytics.explanation.evidence import Evidence, Line
 from analytics.explanation.line import reference
 from analytics.explanation.node import Node, added, fact, few, total
-from analytics.explanation.taken import KINDS, Taken, taken
+from analytics.explanation.taken import KINDS, Taken, beside, taken
 from analytics.explanation.tariff import tariff_of, with_rest
 from analytics.explanation.usage import dimensions_of, measured_by
 from analytics.explanation.words import counted, label, money, number, percent
 from billing.money import EXACTLY, ZERO, over, round_money, times
-from billing.rule import Entitlement, Refund
+from billing.rule import Discount, Entitlement, Refund
 
 
 class Covered(NamedTuple):
@@ -62,7 +62,8 @@ def _entitled(evidence: Evidence, line: Line) -> list[Line]:
     """Return the discounts of a line's invoice that grants give."""
     if all(one.is_free for one in evidence.book.entitlements.values()):
         return []
-    lines = evidence.lines("invoice = ? and kind = 'discount' and meter <> ''", line.invoice)
+    where, values = beside(evidence, line)
+    lines = evidence.lines(f"{where} and kind = 'discount' and meter <> ''", *values)
     return [one for one in lines if _cheaper(evidence, one) is not None]
 
 
@@ -85,7 +86,7 @@ def _why(evidence: Evidence, line: Line, one: Taken) -> tuple[str, str]:
     if one.cause in evidence.book.discounts:
         rule = evidence.book.discounts[one.cause]
         source = evidence.cite("discounts", one.cause, source=rule.source)
-        lasts = "" if rule.months is None else f", for {counted(rule.months, 'month')}"
+        lasts = _lasts(rule, line.currency)
         if rule.share is not None:
             return f"discount {one.cause}: {percent(rule.share)} off {net}{lasts}", source
         whole, base = money(one.whole or ZERO, currency), money(one.base or ZERO, currency)
@@ -100,6 +101,16 @@ def _why(evidence: Evidence, line: Line, one: Taken) -> tuple[str, str]:
     return f"brings {net} to the price's {name}", evidence.cite(
         *tariff.path, name, source=tariff.price.source
     )
+
+
+def _lasts(rule: Discount, currency: str) -> str:
+    """Say how long a discount is taken, where that is not for good."""
+    said = [f", for {counted(rule.months, 'month')}"] if rule.months is not None else []
+    if rule.times is not None:
+        said.append(f", {counted(rule.times, 'time')}")
+    if rule.window == "life":
+        said.append(f", until {money(rule.amount or ZERO, currency)} are used up")
+    return "".join(said)
 
 
 def _lines_of(evidence: Evidence, line: Line) -> list[Line]:

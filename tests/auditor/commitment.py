@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from billing.price_book import PriceBook
 from metering.period import Period, add_months
-from tests.auditor.discount import named, worth_less
+from tests.auditor.discount import worth_less, worth_of
 from tests.auditor.life import ONE_DAY, Day, Lives
 from tests.auditor.line import Line, first, in_force, items, year_of
 from tests.auditor.price import ZERO, cents, cost, reading, twelve
@@ -96,7 +96,7 @@ def committed(
             if item.price.cadence == "billing" and today.billing == "month":
                 rate = in_force(item.price, month.starts_on, days, last)[0]
                 worth.append((item.price, item.key, cost(rate, item.quantity, reading(book))))
-        amount = worth_less(worth, today, book, named(days, month.starts_on, book))
+        amount = worth_less(worth, today, book, worth_of(days, month.starts_on, book))
         commitment = book.plans[today.plan].commitment
         if commitment:
             amount = max(amount, twelve(least(commitment.amount, today.anchor, month.starts_on) / 12))

@@ -33,7 +33,8 @@ def discounted(lines: list[Line], days: dict[date, Day], book: PriceBook) -> lis
     the lines in the order of plan, price, kind, start and dimensions.
     """
     made: list[Line] = []
-    for month in dict.fromkeys(line.month for line in lines):
+    spent: dict[str, list[Decimal]] = defaultdict(list)
+    for month in sorted(dict.fromkeys(line.month for line in lines)):
         found = sorted(
             (line for line in lines if line.month == month and line.kind != "discount"),
             key=lambda one: (
@@ -54,8 +55,8 @@ def discounted(lines: list[Line], days: dict[date, Day], book: PriceBook) -> lis
         if not after:
             made += above_plans(rows, book)
         made += own_shares(rows, book)
-        for discount in named(days, month, book):
-            made += taken(rows, discount, book)
+        for name, discount in held(days, month, book):
+            made += taken(rows, discount, book, spent[name])
         made += [one for row in rows for one in most(row, days, book)]
         if least_after:
             made += [one for row in rows for one in least(row, days, book)]
@@ -81,17 +82,31 @@ def usage_of(line: Line) -> tuple[object, ...]:
     return (line.month, line.plan, line.price, line.meter, line.dimensions, line.starts_on)
 
 
-def named(days: dict[date, Day], month: date, book: PriceBook) -> list[Discount]:
-    """The discounts that the subscription has in a month, in the order in which they are taken."""
+def held(days: dict[date, Day], month: date, book: PriceBook) -> list[tuple[str, Discount]]:
+    """The discounts that the subscription has in a month, in the order in which they are taken, by a name."""
     today = next(iter(days.values()))
     keys = [key for key in today.discount.split(",") if key]
-    found = [book.discounts[key] for key in keys]
-    found = [
-        one for one in found if not one.months or month < add_months(first(today.started_on), one.months)
-    ]
+    found = [(f"{key} {keys[:place].count(key)}", book.discounts[key]) for place, key in enumerate(keys)]
+    begun = first(today.started_on)
+    found = [(name, one) for name, one in found if not one.months or month < add_months(begun, one.months)]
     order = book.conventions.discounts
-    amounts, shares = ([one for one in found if (one.share is None) is flag] for flag in (True, False))
+    amounts, shares = (
+        [(name, one) for name, one in found if (one.share is None) is flag] for flag in (True, False)
+    )
     return {"listed": found, "shares_first": shares + amounts, "amounts_first": amounts + shares}[order]
+
+
+def worth_of(days: dict[date, Day], month: date, book: PriceBook) -> list[Discount]:
+    """The discounts that make a month worth less.
+
+    Our reading: one that is taken some times is off for as many months; one that is used up is worth nothing.
+    """
+    begun = first(next(iter(days.values())).started_on)
+    return [
+        one
+        for _, one in held(days, month, book)
+        if one.window == "period" and not (one.times and month >= add_months(begun, one.times))
+    ]
 
 
 def above_plans(rows: list[Open], book: PriceBook) -> list[Line]:
@@ -117,16 +132,24 @@ def price_of(line: Line, book: PriceBook) -> Price:
     return own if own is not None else book.add_ons[line.price].price
 
 
-def taken(rows: list[Open], discount: Discount, book: PriceBook) -> list[Line]:
-    """Take one discount of the subscription."""
+def taken(rows: list[Open], discount: Discount, book: PriceBook, spent: list[Decimal]) -> list[Line]:
+    """Take one discount of the subscription; `spent` is what it took in each month before that had it."""
     kinds = [kind for scope in discount.on for kind in KINDS[scope]]
     own = [
         row for row in rows
         if row.line.kind in kinds and (not discount.prices or row.line.price in discount.prices)
     ]  # fmt: skip
+    ends = discount.times is not None or discount.window == "life"
+    if ends and (sum((row.net for row in own), ZERO) <= 0 or len(spent) == discount.times):
+        return []
     if discount.share is not None:
-        return share_off(own, [discount.share for _ in own], book)
-    return spread(own, discount.amount or ZERO, book)
+        made = share_off(own, [discount.share for _ in own], book)
+    else:
+        left = sum(spent, ZERO) if discount.window == "life" else ZERO
+        made = spread(own, (discount.amount or ZERO) - left, book)
+    if made:
+        spent.append(-sum((line.amount for line in made), ZERO))
+    return made
 
 
 def share_off(rows: list[Open], shares: list[Decimal], book: PriceBook) -> list[Line]:

@@ -21,6 +21,15 @@ class Here(NamedTuple):
     levels: set[str]
 
 
+class Row(NamedTuple):
+    """Usage of one day, or of a month where it does not add up day by day."""
+
+    used: Used
+    plan: str
+    quantity: Decimal
+    day: date = date.min
+
+
 def served(usage: Usage, bits: list[Bit], lives: Lives, book: PriceBook, months: list[Period]) -> Usage:
     """The usage that is within the limits, or that another plan rates; what was refused is gone."""
     kept: Usage = {}
@@ -33,15 +42,32 @@ def served(usage: Usage, bits: list[Bit], lives: Lives, book: PriceBook, months:
         period = next(one for one in months if one.starts_on == month)
         plans = {today.phase: today for today, _, _ in phases(lives[name], period)}
         here = Here(plans, daily, levels)
-        rows = [used._replace(plan=plans[used.phase].plan) for used in found if not plans[used.phase].trial]
+        rows = [row for used in found if not plans[used.phase].trial for row in by_day(used, here)]
         for plan in by_depth(book):
             for limit in book.plans[plan].limits.values():
                 rows = cut(rows, plan, limit, here)
-        kept[name, month] = [used for used in found if plans[used.phase].trial]
-        for row in rows:
-            own = row.plan == plans[row.phase].plan
-            kept[name, month].append(row._replace(plan="" if own else row.plan))
+        kept[name, month] = [used for used in found if plans[used.phase].trial] + together(rows, here)
     return kept
+
+
+def by_day(used: Used, here: Here) -> list[Row]:
+    """The usage day by day, where it adds up so."""
+    plan, days = here.plans[used.phase].plan, here.daily.get((used.phase, used.meter + text(used)))
+    if days is None or used.meter in here.levels:
+        return [Row(used, plan, used.quantity)]
+    return [Row(used, plan, quantity, day) for day, quantity in days.items()]
+
+
+def together(rows: list[Row], here: Here) -> list[Used]:
+    """The usage of a month, added up again by the plan that rates it."""
+    found: dict[tuple[int, str, str, str], Used] = {}
+    for row in rows:
+        own = row.plan == here.plans[row.used.phase].plan
+        key = row.used.phase, row.used.meter, text(row.used), row.plan
+        empty = row.used._replace(quantity=ZERO, plan="" if own else row.plan)
+        before = found.get(key, empty)
+        found[key] = before._replace(quantity=before.quantity + row.quantity)
+    return list(found.values())
 
 
 def by_depth(book: PriceBook) -> list[str]:
@@ -53,13 +79,21 @@ def by_depth(book: PriceBook) -> list[str]:
     return sorted(book.plans, key=depth, reverse=True)
 
 
-def cut(rows: list[Used], plan: str, limit: Limit, here: Here) -> list[Used]:
-    """Take what is above one limit off the rows of a plan, from the last one backwards."""
-    ours = [row for row in rows if row.plan == plan and fits(row, limit)]
-    phases_apart = [[row for row in ours if row.phase == phase] for phase in {row.phase for row in ours}]
-    for pool in phases_apart if limit.meter in here.levels else [ours] if ours else []:
-        backwards = sorted(pool, key=lambda row: (row.phase, text(row)), reverse=True)
-        for row, taken in zip(backwards, above(backwards, limit, here), strict=True):
+def cut(rows: list[Row], plan: str, limit: Limit, here: Here) -> list[Row]:
+    """Take what is above one limit off the rows of a plan, from the last one backwards.
+
+    A level counts phase by phase, a limit of the day day by day.
+    """
+    ours = [row for row in rows if row.plan == plan and fits(row.used, limit)]
+    pools: dict[object, list[Row]] = defaultdict(list)
+    for row in sorted(ours, key=lambda row: (row.used.phase, text(row.used), row.day), reverse=True):
+        is_level = limit.meter in here.levels
+        pools[row.used.phase if is_level else row.day if limit.window == "day" else ""].append(row)
+    for pool in pools.values():
+        of = pool if limit.meter in here.levels else ours
+        seats = here.plans[max(row.used.phase for row in of)].seats if limit.per == "seat" else 1
+        above = taken_off([row.quantity for row in pool], limit.quantity * seats)
+        for row, taken in zip(pool, above, strict=True):
             rows[rows.index(row)] = row._replace(quantity=row.quantity - taken)
             if taken and limit.then:
                 rows.append(row._replace(quantity=taken, plan=limit.then))
@@ -70,18 +104,6 @@ def fits(row: Used, limit: Limit) -> bool:
     """Whether the limit is on this usage."""
     wanted = {name: [value] if isinstance(value, str) else value for name, value in limit.where.items()}
     return row.meter == limit.meter and all(row.dimensions[name] in wanted[name] for name in wanted)
-
-
-def above(backwards: list[Used], limit: Limit, here: Here) -> list[Decimal]:
-    """How much of each row is above the limit: in the month, or in each of its days by itself."""
-    seats = here.plans[max(row.phase for row in backwards)].seats if limit.per == "seat" else 1
-    most = limit.quantity * seats
-    if limit.window == "month":
-        return taken_off([row.quantity for row in backwards], most)
-    daily = [here.daily[row.phase, row.meter + text(row)] for row in backwards]
-    days = dict.fromkeys(day for own in daily for day in own)
-    parts = [taken_off([own.get(day, ZERO) for own in daily], most) for day in days]
-    return [sum(own, ZERO) for own in zip(*parts, strict=True)]
 
 
 def taken_off(quantities: list[Decimal], most: Decimal) -> list[Decimal]:

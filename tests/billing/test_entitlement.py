@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from billing.quote import quote
+from metering.document import Problems
 from tests.ledgers import book, closed, expected, lines, metered, rows, run_of
 
 BOOK = """
@@ -269,3 +270,47 @@ def test_a_quote_knows_what_comes_with_a_plan() -> None:
     )
 
     assert ["70", "70"] == [line["amount"] for line in found["lines"]]
+
+
+EVENTS = """
+    [meters.payments]
+    each = true
+    [plans.pro]
+    name = "Pro"
+    stream = "s"
+    prices.payments = { meter = "payments", model = "percentage", unit_price = 0.01, flat_fee = 1 }
+    [entitlements.first]
+    covers = { meter = "payments" }
+    quantity = 250
+    events = 3
+    given_by = { plans = ["pro"], renews = "year" }
+"""
+
+
+@pytest.mark.parametrize("step", [0, 1])
+def test_a_grant_may_be_of_so_many_events(step: int, tmp_path: Path) -> None:
+    """Three payments a year, or 250: 100 of January, 100 and 50 of 70 of March; the fourth pays in full."""
+    told = """
+        2026-01-01  a  account.signed_up     "A" a@a.example smb web
+        2026-01-01  a  subscription.started  s pro
+        2026-01-09  s  usage.recorded        payments 100
+        2026-03-02  s  usage.recorded        payments 100
+        2026-03-03  s  usage.recorded        payments 70
+        2026-03-04  s  usage.recorded        payments 10
+    """
+    tables = closed(tmp_path, EVENTS, told, 4, step=step)
+
+    assert expected("""
+        2026-03  20  1.20
+        2026-03  10  1.10
+    """) == sorted(lines(tables, "month quantity amount"), key=lambda row: row[1], reverse=True)
+    drawn = rows(tables["drawdowns"], "month quantity")
+    assert [("2026-01", "100"), ("2026-03", "100"), ("2026-03", "50")] == sorted(drawn)
+
+
+def test_events_are_counted_where_a_meter_tells_them_apart() -> None:
+    """Of a meter that adds its events up nobody knows how many are free."""
+    with pytest.raises(
+        Problems, match="'payments' does not tell its events apart; give the meter each = true"
+    ):
+        book(EVENTS.replace("each = true", "each = false"))

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from billing import quote as quoting
+from billing.price_book import PriceBook
 from metering.document import Problems
 from tests.fixtures.books import book as fixture
-from tests.ledgers import book, lines, metered
+from tests.ledgers import FIRST, book, lines, metered
 
 JANUARY = date(2026, 1, 1)
 
@@ -265,6 +266,18 @@ WRONG = [  # request, message
         {"price": {"per": "seat", "unit_price": 1}, "quantity": "1.5"},
         "line 3: quantity: 1.5 seats cannot be counted; name a whole number",
     ),
+    (
+        {"price": {"unit_price": 1000}, "quantity": 10**15},
+        "line 3: comes to more than an amount can hold (10^14); quote less of it",
+    ),
+    (
+        {"plan": "pro", "entitlements": [{"covers": {"meter": "cals"}}]},
+        "line 3: entitlements.entitlement-1.covers.meter: no meter 'cals'; did you mean 'calls'?",
+    ),
+    (
+        {"plan": "pro", "discounts": [{"share": "0.1", "window": "life"}]},
+        "line 3: discount-1: a share is never used up; remove 'window', or name 'times' or 'months'",
+    ),
 ]
 
 
@@ -322,3 +335,15 @@ def test_a_quote_is_what_is_billed(tmp_path: Path) -> None:
         (price, kind, Decimal(amount))
         for price, kind, amount in lines(metered(tmp_path, BOOK, table, 1), "price kind amount")
     ] == [(line["price"], line["kind"], Decimal(line["amount"])) for line in found["lines"]]
+
+
+@pytest.mark.parametrize(("at", "amount"), [("2025-11-03", "0"), ("2026-01-31", "7"), ("2026-05-02", "0")])
+def test_events_outside_of_what_is_quoted_cost_nothing(at: str, amount: str) -> None:
+    """Before, within and after the month of a quote, also where there are no others."""
+    request = {
+        "prices": {"calls": {"meter": "calls", "unit_price": 1}},
+        "events": {"calls": [{"at": at, "quantity": 7}]},
+        "period": "2026-01",
+    }
+
+    assert amount == quoting.quote(PriceBook(name="q", plans={}), request, month=FIRST)["amount"]

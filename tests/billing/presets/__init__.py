@@ -32,7 +32,7 @@ def usage(quantity: float | str, **rate: Any) -> dict[str, Any]:
     return {"price": rate, "quantity": Decimal(str(quantity))}
 
 
-def fee(amount: int, **more: Any) -> dict[str, Any]:
+def fee(amount: int | Decimal, **more: Any) -> dict[str, Any]:
     """Ask about a plan that is nothing but a monthly fee."""
     return {"plan": {"prices": {"fee": {"per": "subscription", "unit_price": amount}}}, **more}
 

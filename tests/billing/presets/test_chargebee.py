@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.billing.presets import Case, comes_to, fee, tiers, usage
+from tests.billing.presets import Case, comes_to, fee, quoted, tiers, usage
 
 TOKENS = tiers((None, "1.25", 0, 1_000_000))
 STEPS = tiers((5, 0, 20), (10, 0, 30), (None, 0, 50))
@@ -49,3 +49,19 @@ COUPONS: list[Case] = [
 def test_fixed_amounts_come_before_percentages(request_: dict[str, Any], amount: str) -> None:
     """Whatever the order in which they were given."""
     assert amount == comes_to(request_, "chargebee")
+
+
+CANCELLATIONS = [  # on 16 April at ten in the morning: what is given back of 30 a month
+    ("chargebee,cancellation=credited", "-14.58"),  # 14 days and 14 hours, to the millisecond
+    ("chargebee,cancellation=credited,proration=day", "-15"),  # from the 16th
+    ("chargebee,cancellation=credited,proration=day,cancel_day=billed", "-14"),  # from the 17th
+]
+
+
+@pytest.mark.parametrize(("conventions", "credit"), CANCELLATIONS)
+def test_a_site_prorates_by_the_millisecond_or_by_the_day(conventions: str, credit: str) -> None:
+    """chargebee.com/docs, billing mode: milliseconds, or days with the last one billed or not."""
+    change = {"at": "2026-04-16T10:00:00Z", "cancels": True}
+    lines = quoted(fee(30, period="2026-04-01/2026-05-01", changes=[change]), conventions)["lines"]
+
+    assert [credit] == [line["amount"] for line in lines if line["kind"] == "credit"]

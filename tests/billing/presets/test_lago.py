@@ -63,6 +63,13 @@ CHARGES: list[Case] = [
     # the same page: a spending minimum is always prorated; from 22 January, 10 of 31 days
     (usage(0, unit_price="0.01", minimum=100) | {"period": "2026-01", "starts_on": "2026-01-22"}, "32.26"),
     (usage(5_000, unit_price="0.01", minimum=100) | {"period": "2026-01", "starts_on": "2026-01-22"}, "50"),
+    # docs: prorated-vs-full: what is used up is charged in full, and so a part of a month has all free units
+    (usage(150, unit_price=1, allowance=100) | {"period": "2026-01", "starts_on": "2026-01-22"}, "50"),
+    (
+        usage(201, model="package", unit_price=5, package_size=100, allowance=100)
+        | {"period": "2026-01", "ends_on": "2026-01-12"},
+        "10",
+    ),
     # charge_models/percentage_service_spec.rb: rate alone, and rate after a free amount
     (usage(4, model="percentage", unit_price="0.029"), "0.12"),
     (usage(800, model="percentage", unit_price="0.013", allowance=250), "7.15"),
@@ -77,7 +84,7 @@ def test_a_charge_comes_to_what_lago_says(request_: dict[str, Any], amount: str)
     assert amount == comes_to(request_, "lago")
 
 
-def transactions(amounts: list[int], **rate: Any) -> dict[str, Any]:
+def transactions(amounts: list[Any], **rate: Any) -> dict[str, Any]:
     """Ask about transactions that are priced one by one."""
     price = {"meter": "payments", "model": "percentage", **rate}
     return {
@@ -123,6 +130,79 @@ def test_free_units_of_an_amount_are_free_of_the_rate_and_not_of_the_fee() -> No
     }
 
     assert "11.15" == comes_to(request, "lago")
+
+
+def free(told: list[Any], rate: dict[str, Any], **right: Any) -> dict[str, Any]:
+    """Ask about transactions of which some are free each month."""
+    given = {"covers": {"meter": "payments"}, "given_by": {"renews": "month"}, **right}
+    return transactions(told, **rate) | {"entitlements": [given] if right else []}
+
+
+FOUR = [50, 100, 250, 400]  # their running total is the specs' 50, 150, 400, 800
+RATE = {"unit_price": "0.013", "flat_fee": 2}
+BOUNDED = {"unit_price": "0.0299", "minimum": "1.75", "maximum": 12}
+THREE = [10, 80, 10_000]
+
+FREE: list[tuple[dict[str, Any], str]] = [  # charge_models/percentage_service_spec.rb
+    # free_units_per_events, free_units_per_total_aggregation: what is reached first
+    (free(FOUR, RATE, events=3, quantity=250), "11.15"),
+    (free(FOUR, RATE, quantity=250), "11.15"),
+    (free(FOUR, RATE, events=3), "7.2"),
+    (free(FOUR, RATE), "18.4"),
+    (free(FOUR, RATE, events=3, quantity=500), "7.2"),
+    (free(FOUR[:3], RATE, events=5), "0"),
+    # the same beside a least and a most of each transaction
+    (free(THREE, BOUNDED, events=2), "12"),
+    (free(THREE, BOUNDED, quantity=30), "13.794"),
+    (free(THREE, BOUNDED, events=3, quantity=10_000), "2.691"),
+    # free events are the first in time, whatever the order in which they are told
+    (free([{"at": "2026-01-09", "quantity": 400}, {"at": "2026-01-02", "quantity": 50},
+           {"at": "2026-01-05", "quantity": 250}, {"at": "2026-01-03T08:00:00Z", "quantity": 100}],
+          RATE, events=3), "7.2"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("request_", "exact"), FREE)
+def test_the_first_transactions_of_a_month_are_free(request_: dict[str, Any], exact: str) -> None:
+    """So many transactions, so much money, or both: free of the rate and of the fee of each.
+
+    With a least and a most there a free amount outlives the free transactions, and without them it does not
+    (the same settings, two code paths); here the right ends with what ends first.
+    """
+    assert exact == comes_to(request_, "lago", exact=True)
+
+
+def test_each_month_has_free_transactions_of_its_own() -> None:
+    """Two of January and two of February: the third of each pays 1 % of 100."""
+    events = [{"at": f"2026-0{month}-{day:02}", "quantity": 100} for month in (1, 2) for day in (3, 9, 20)]
+    lines = quoted(free(events, {"unit_price": "0.01"}, events=2) | {"months": 2}, "lago")["lines"]
+
+    assert [("2026-01-01", "1"), ("2026-02-01", "1")] == [(line["month"], line["amount"]) for line in lines]
+
+
+def test_an_upgrade_in_mid_cycle_pays_each_plan_for_its_days() -> None:
+    """docs, subscriptions/upgrades-downgrades: 100 a month, 200 from 15 January on: 14/31 and 17/31."""
+    change = {"at": "2026-01-15T10:30:00Z", "price": {"per": "subscription", "unit_price": 200}}
+    lines = quoted(fee(100, changes=[change], period="2026-01"), "lago")["lines"]
+
+    assert [("2026-01-01", "45.16"), ("2026-01-15", "109.68")] == [
+        (line["starts_on"], line["amount"]) for line in lines
+    ]
+
+
+@pytest.mark.parametrize(("ends_on", "credit"), [("2028-01-01", "-181"), ("2027-01-01", "-180")])
+def test_a_year_has_the_days_of_its_own_february(ends_on: str, credit: str) -> None:
+    """From 1 July a year has 366 days where it holds a 29 February; the day of a termination is paid for."""
+    days = 366 if ends_on > "2028" else 365
+    request = {
+        "plan": {"prices": {"fee": {"per": "subscription", "cadence": "year", "unit_price": days}}},
+        "starts_on": f"{int(ends_on[:4]) - 1}-07-01",
+        "months": 7,
+        "changes": [{"at": f"{ends_on}T15:00:00Z", "cancels": True}],
+    }
+
+    lines = quoted(request, "lago,cancellation=credited")["lines"]
+    assert [credit] == [line["amount"] for line in lines if line["kind"] == "credit"]
 
 
 COUPONS: list[

@@ -65,7 +65,10 @@ LINES: list[Case] = [
     (usage(550, unit_price=1, allowance=500), "50"),
     (usage(650, unit_price=1, allowance=500), "150"),
     (usage(0, **GRADUATED, allowance=5), "100"),
-]
+    # prices of usage, and what is off them, are not prorated: half of April has all of the 500
+    (usage(650, unit_price=1, allowance=500)
+     | {"period": "2026-04-01/2026-05-01", "starts_on": "2026-04-16"}, "150"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("request_", "amount"), LINES)

@@ -1,11 +1,14 @@
 """Stripe: cases from docs.stripe.com (subscriptions/pricing-models, products-prices, coupons) and its API."""
 
+import calendar
+from datetime import datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
-from tests.billing.presets import Case, comes_to, fee, tiers, usage
+from tests.billing.presets import Case, comes_to, fee, quoted, tiers, usage
 
 FONTS = tiers((5, 7), (10, "6.5"), (None, 6))
 STORAGE = tiers((1_000, 0, "4.99"), (None, "0.00499"))
@@ -64,6 +67,44 @@ def test_a_fee_and_its_overage_are_two_prices_of_one_plan() -> None:
     }
 
     assert "230" == comes_to(request, "stripe")
+
+
+PRORATIONS: list[tuple[str, int, int, int, str]] = [  # from, to, seats before and after, at
+    ("2026-04-01T00:00:00", 12, 3, 5, "2026-04-11T14:23:45"),
+    ("2026-04-01T00:00:00", 12, 5, 3, "2026-04-11T14:23:45"),
+    ("2026-01-31T09:00:00", 45, 7, 8, "2026-02-28T08:59:59"),
+    ("2028-02-29T23:59:59", 31, 1, 10, "2028-03-01T00:00:00"),
+    ("2026-03-15T00:00:01", 999, 4, 4, "2026-03-20T12:00:00"),
+]
+
+
+@pytest.mark.parametrize(("starts_at", "price", "before", "after", "at"), PRORATIONS)
+def test_a_change_of_quantity_is_prorated_by_the_second(
+    starts_at: str, price: int, before: int, after: int, at: str
+) -> None:
+    """Unused time of the old quantity is credited, remaining time of the new one charged.
+
+    docs.stripe.com/billing/subscriptions/prorations; the formula as published by a developer there (gist
+    fbe8db2f1ecc6c92e74a): (period end - request) / (period end - period start) x quantity x price.
+    """
+    begins, then = datetime.fromisoformat(starts_at), datetime.fromisoformat(at)
+    days = calendar.monthrange(begins.year, begins.month)[1]
+    ends = begins + timedelta(days=days if begins.day <= 28 or begins.month != 1 else 28)
+    left = Fraction(int((ends - then).total_seconds()), int((ends - begins).total_seconds()))
+    request = seats(before, unit_price=price) | {
+        "period": f"{starts_at}Z/{ends.isoformat()}Z", "starts_at": f"{starts_at}Z",
+        "changes": [{"at": f"{at}Z", "seats": after}],
+    }  # fmt: skip
+    found = [(line["kind"], line["amount"]) for line in quoted(request, "stripe")["lines"]]
+
+    cents = [
+        (kind, sign * left * price * count)
+        for kind, sign, count in (("credit", -1, before), ("recurring", 1, after))
+    ]
+    rounded = [(kind, f"{(Decimal(round(amount * 100)) / 100).normalize() + 0:f}") for kind, amount in cents]
+    assert sorted([("recurring", str(price * before)), *(rounded if before != after else [])]) == sorted(
+        found
+    )
 
 
 COUPONS: list[Case] = [  # the coupon object: amount_off is taken off the subtotal, down to nothing
