@@ -59,17 +59,18 @@ select account, segment, subscription, plan, stream, cause, {amount} as amount,
 from resumed where {kept}"""
 
 _HELD = """
-with key as (select distinct account, segment, subscription, plan, stream from lens_changes),
-moved as (select * exclude (cause, counts_on) replace (sum(amount) as amount) from lens_changes group by all),
-spread as (
-    select m.month, key.*, coalesce(moved.amount, 0) as amount from key cross join lens_months m
-    left join moved using (month, account, segment, subscription, plan, stream)
+with moved as (
+    select account, segment, subscription, plan, stream, month, sum(amount) as amount
+    from lens_changes group by all
 ), summed as (
-    select * replace (sum(amount) over (
-        partition by account, segment, subscription, plan, stream order by month
-    ) as amount) from spread
-)
-select month, subscription, account, segment, plan, stream, amount from summed where amount <> 0"""
+    select * replace (sum(amount) over running as amount), lead(month) over running as next_month from moved
+    window running as (partition by account, segment, subscription, plan, stream order by month)
+), closed as (select min(month) as first, max(month) as last from lens_months)
+select unnest(generate_series(
+        greatest(month, first), least(coalesce(next_month - interval 1 month, last), last), interval 1 month
+    ))::date as month, subscription, account, segment, plan, stream, amount
+from summed cross join closed where amount <> 0"""
+"""A balance stands from the month of a change until that before the next; nothing else is written out."""
 
 _METERED = """
 with sold as (
@@ -187,20 +188,28 @@ _BRIEF = """
 def seen(con: DuckDBPyConnection, policy: MetricPolicy = DEFAULT) -> Iterator[None]:
     """Let queries over the tables of MRR see them as a policy does, within a `with`.
 
-    `closed` months and parts stay those of the ledger; nothing is written to it.
+    `closed` months and parts stay those of the ledger; nothing is written to it. Within another such `with`
+    of the same policy there is nothing to do.
     """
-    if sees_the_ledger(policy):
+    mark = f"lens_{policy.hash}"
+    if sees_the_ledger(policy) or _is_there(con, mark):
         yield
         return
     made: list[str] = []
     try:
-        for name, query in _tables(policy).items():
+        for name, query in {mark: "select 1 as there", **_tables(policy)}.items():
             con.execute(f"create or replace temp table {name} as {query}")
             made.append(name)
         yield
     finally:
         for name in made:
             con.execute(f"drop table temp.{name}")
+
+
+def _is_there(con: DuckDBPyConnection, name: str) -> bool:
+    """Tell whether a connection has a temporary table."""
+    asked = "select count(*) from duckdb_tables() where temporary and table_name = ?"
+    return bool(con.execute(asked, [name]).fetchall()[0][0])
 
 
 def sees_the_ledger(policy: MetricPolicy) -> bool:

@@ -74,6 +74,13 @@ YEARS = (
 )  # fmt: skip
 """The metrics of the summary, in the order of its columns."""
 
+COMPARED = (
+    "committed_mrr", "arr", "customers", "arpa", "mrr_new", "mrr_expansion", "mrr_contraction", "mrr_churn",
+    "mrr_reactivation", "logo_churn", "revenue_churn", "logo_churn_12m", "nrr", "grr", "quick_ratio",
+    "gross_margin", "cac", "ltv", "ltv_capped",
+)  # fmt: skip
+"""The metrics that stand under every policy beside each other."""
+
 TITLES = {
     "customers_new": "new", "customers_churned": "churned", "committed_mrr": "committed MRR",
     "mrr_new": "new MRR", "mrr_expansion": "expansion", "mrr_contraction": "contraction",
@@ -125,7 +132,8 @@ def _years(summary: Summary, write: Writer) -> Table:
     table.add_column("")
     rows = summary.years.to_dicts()
     for row in rows:
-        part = "" if row["months"] == YEAR else f" ({row['months']} months)"
+        count = row["months"]
+        part = "" if count == YEAR else f" ({count} month{'s' * (count != 1)})"
         table.add_column(f"year {row['year']}{part}", justify="right")
     for name in YEARS:
         table.add_row(title(name), *(figure(name, row[name], summary.currency, write) for row in rows))

@@ -12,6 +12,9 @@ from simulator.chart.theme import Style
 
 _NARROW = "width < 480"
 
+_STEP = 84
+"""Pixels of a step in which its name has room beside the next."""
+
 
 class Step(NamedTuple):
     """A step of a bridge: what it is, how much, its colour; a balance stands, all else floats."""
@@ -34,7 +37,10 @@ def bridge(steps: Sequence[Step], style: Style, unit: str, *, zero: bool = True)
         rows = [row | {"since": ends[0]} if row["balance"] else row for row in rows]
     whole = style.of(rows)
     names = [step.name for step in steps]
-    axis = alt.Axis(labelAngle=0, labelLimit=110, title=None, labelOverlap=False, labelExpr=_staggered(names))
+    axis = alt.Axis(
+        labelAngle=0, labelAlign="center", labelBaseline="top", labelLimit=110, title=None,
+        labelOverlap=False, labelExpr=_staggered(names),
+    )  # fmt: skip
     x = alt.X(
         "step:N", scale=alt.Scale(domain=names, paddingInner=0.28, paddingOuter=0.14), axis=axis, sort=None
     )
@@ -80,8 +86,11 @@ def _signed(unit: str) -> str:
 
 
 def _staggered(names: Sequence[str]) -> str:
-    """Return the expression of the names of steps: where it is narrow, every second one is a line lower."""
-    lower = ", ".join(quoted(name) for name in names[1::2])
-    return (
-        f"{_NARROW} && indexof([{lower}], datum.label) >= 0 ? ['', '', datum.label] : split(datum.label, ' ')"
-    )
+    """Return the expression of the names of steps: where it is narrow, every second one is a line lower.
+
+    The lines above it hold a space that does not break: browsers leave empty lines out.
+    """
+    lower = ", ".join(quoted(name) for name in names[1::2] if " " not in name)
+    below = "['\\u00a0', '\\u00a0', datum.label]"
+    is_lower = f"width < {_STEP * len(names)} && indexof([{lower}], datum.label) >= 0"
+    return f"{is_lower} ? {below} : split(datum.label, ' ')"

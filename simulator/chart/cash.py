@@ -17,7 +17,7 @@ OUTCOMES = ("paid in time", "paid late", "paid after a failed try", "written off
 """What becomes of invoices."""
 
 _AGEING = """
-with months as (select distinct month, last_day(month) as day from entries),
+with months as (select distinct month, (month + interval 1 month)::date as day from entries),
     settled as (
         select invoice, min(occurred_on) as settled_on from payments where kind <> 'failed' group by all
     ),
@@ -25,7 +25,7 @@ with months as (select distinct month, last_day(month) as day from entries),
         select m.month, i.total, date_diff('day', i.due_on, m.day) as late
         from months m join invoices i on i.month <= m.month
         left join settled s on s.invoice = i.invoice
-        where i.total > 0 and (s.settled_on is null or s.settled_on > m.day)
+        where i.total > 0 and (s.settled_on is null or s.settled_on >= m.day)
     )
 select month, case when late <= 0 then 'not due' when late <= 30 then '1-30 days'
         when late <= 60 then '31-60 days' when late <= 90 then '61-90 days' else 'over 90 days' end

@@ -8,7 +8,7 @@ from typing import Any
 
 import altair as alt
 
-from simulator.values import decimal_text, integer_text, money_text, percent_text, short_money_text, visible
+from simulator.values import decimal_text, money_text, percent_text, short_money_text, visible
 
 MONTH, QUARTER, TEXT, MONEY, COUNT, RATIO, MONTHS, NUMBER = (
     "month", "quarter", "text", "money", "count", "ratio", "months", "number",
@@ -89,7 +89,7 @@ _WORDS: dict[str, Callable[[Any, str], str]] = {
     RATIO: lambda value, _: percent_text(round(value, 6)),
     MONTH: lambda value, _: month_text(value),
     QUARTER: lambda value, _: quarter_label(value),
-    COUNT: lambda value, _: integer_text(int(value)),
+    COUNT: lambda value, _: f"{int(value):,}",
     MONTHS: lambda value, _: f"{float(value):,.1f}",
     NUMBER: lambda value, _: f"{float(value):,.1f}",
 }

@@ -46,7 +46,7 @@ def curves(
     shown += [rule.value] if rule else []
     ends = around([min(float(value), top or float(value)) for value in shown])
     keys = [f"s{number:02d}" for number in range(len(names))]
-    rows = _rows(frame, dict(zip(names, keys, strict=True)))
+    rows = _rows(_seen(frame, None if top is None else ends[1]), dict(zip(names, keys, strict=True)))
     whole = style.of(rows)
     oldest = max(row["x"] for row in rows)
     along = alt.X(
@@ -72,6 +72,15 @@ def curves(
     if rule:
         words.append((rule.words, rule.value, style.theme.other))
     return layered(*layers, points, at_end(words, ends, style))
+
+
+def _seen(frame: pl.DataFrame, top: float | None) -> pl.DataFrame:
+    """Return what is drawn: of a curve that leaves the chart at its top, up to the first point beyond."""
+    if top is None:
+        return frame
+    gone = frame.filter(pl.col("y") > top).group_by("name").agg(until=pl.col("x").min())
+    beyond = frame.join(gone, on="name", how="left", maintain_order="left")
+    return beyond.filter(pl.col("until").is_null() | (pl.col("x") <= pl.col("until"))).drop("until")
 
 
 def _in_band(low: str, banded: str) -> str:

@@ -4,7 +4,7 @@ import polars as pl
 
 from simulator.chart import stack
 from simulator.chart.bridge import Step, bridge
-from simulator.chart.chart import RECURRING, Chart, Drawing, Drawn
+from simulator.chart.chart import RECURRING, Chart, Drawing, Drawn, Saying
 from simulator.chart.column import MONEY, MONTH, QUARTER, TEXT
 from simulator.chart.line import Overlay, lines, named
 from simulator.chart.sentence import bridged, growth, largest, moved
@@ -120,6 +120,14 @@ def _by(part: str) -> Drawing:
     return draw
 
 
+def _with_usage(part: str) -> Saying:
+    """Return the sentence of what the parts have, usage included, as the drawing has it."""
+    say = largest("mrr", part, MONEY, "MRR with usage")
+    return lambda frame, currency: say(
+        frame.with_columns(mrr=pl.col("committed_mrr") + pl.col("usage_mrr")), currency
+    )
+
+
 def _parts(part: str, plural: str) -> Chart:
     return Chart(
         f"mrr_by_{part}",
@@ -131,7 +139,7 @@ def _parts(part: str, plural: str) -> Chart:
         f"where committed_mrr <> 0 or usage_mrr <> 0 order by month, {part}",
         {"month": MONTH, part: TEXT, "committed_mrr": MONEY, "usage_mrr": MONEY},
         _by(part),
-        largest("committed_mrr", part, MONEY, "Committed MRR"),
+        _with_usage(part),
     )
 
 
@@ -211,7 +219,7 @@ CHARTS = (
         {"month": QUARTER, "opening": MONEY, "new": MONEY, "expansion": MONEY, "reactivation": MONEY,
          "contraction": MONEY, "churn": MONEY, "closing": MONEY},
         _snowball,
-        growth("closing", MONEY, "ARR"),
+        growth("closing", MONEY, "ARR", quarters=True),
         Overlay("closing", MONEY, step=3),
     ),
 )  # fmt: skip

@@ -18,6 +18,9 @@ AROUND = 48
 """Pixels of what stands below the rows."""
 
 
+LETTER = 6.3
+"""Pixels of a letter of what is written behind a bar."""
+
 _ROOM = 340
 """Pixels of width from which on there is room for words behind the bars."""
 
@@ -54,7 +57,8 @@ def rows(
         })  # fmt: skip
     values = [*(row.amount for row in found), *([rule.value] if rule else [])]
     log = log and min(values) > 0 and max(values) / min(values) > WIDE_APART
-    ends = around_log([*values, max(values) * 2]) if log else around(values, room=0.1)
+    values += [_reach(row, min(values), log=log) for row in found if row.words and row.amount > 0]
+    ends = around_log(values) if log else around(values, room=0.02)
     whole = style.of(data)
     names = [row["name"] for row in data]
     y = alt.Y(
@@ -99,6 +103,12 @@ def rows(
             )
             layers.append(text.encode(x="value:Q", y=alt.value(0), text="label:N"))
     return layered(*layers).properties(height=TALL * len(found) + AROUND)
+
+
+def _reach(row: Row, low: float, *, log: bool) -> float:
+    """Return the value to which a scale goes if what is written behind a row is to fit where it is narrow."""
+    free = 1 - min((len(row.words) * LETTER + 12) / _ROOM, 0.6)
+    return low * (row.amount / low) ** (1 / free) if log else row.amount / free
 
 
 def _unlike(names: Sequence[str]) -> list[str]:

@@ -5,19 +5,22 @@ from datetime import date
 
 import polars as pl
 
-from simulator.chart.column import COUNT, MONEY, RATIO, month_text, word
+from simulator.chart.column import COUNT, MONEY, RATIO, month_text, quarter_label, word
 
 Saying = Callable[[pl.DataFrame, str], str]
+Naming = Callable[[date], str]
 
 
-def grew(frame: pl.DataFrame, column: str, unit: str, currency: str, what: str) -> str:
+def grew(
+    frame: pl.DataFrame, column: str, unit: str, currency: str, what: str, *, when: Naming = month_text
+) -> str:
     """Say from where to where a figure went; NULL is left out."""
     known = frame.drop_nulls(column)
     if known.is_empty():
         return f"{what} is not known."
     first, last = known.row(0, named=True), known.row(-1, named=True)
     start, end = word(first[column], unit, currency), word(last[column], unit, currency)
-    since, until = month_text(first["month"]), month_text(last["month"])
+    since, until = when(first["month"]), when(last["month"])
     if len(known) == 1:
         return f"{what}: {end} in {until}."
     if start == end:
@@ -26,9 +29,10 @@ def grew(frame: pl.DataFrame, column: str, unit: str, currency: str, what: str) 
     return f"{what} {verb} from {start} in {since} to {end} in {until}."
 
 
-def growth(column: str, unit: str, what: str) -> Saying:
-    """Return the sentence of how one figure went."""
-    return lambda frame, currency: grew(frame, column, unit, currency, what)
+def growth(column: str, unit: str, what: str, *, quarters: bool = False) -> Saying:
+    """Return the sentence of how one figure went, by the month or by the quarter."""
+    when = quarter_label if quarters else month_text
+    return lambda frame, currency: grew(frame, column, unit, currency, what, when=when)
 
 
 def went(names: dict[str, str], unit: str) -> Saying:
@@ -56,7 +60,7 @@ def largest(column: str, part: str, unit: str, what: str, *, adds_up: bool = Tru
             + (f" ({word(float(amount) / float(whole), RATIO, currency)})" if adds_up and whole > 0 else "")
             for name, amount in last.head(4).iter_rows()
         ]
-        more = f", and {len(last) - 4} more" if len(last) > 4 else ""  # noqa: PLR2004
+        more = f", and {len(last) - 4:,} more" if len(last) > 4 else ""  # noqa: PLR2004
         return f"{what} in {month}: {', '.join(told)}{more}."
 
     return say
@@ -87,7 +91,7 @@ def listed(name: str, column: str, unit: str, what: str, most: int = 3) -> Sayin
     def say(frame: pl.DataFrame, currency: str) -> str:
         rows = frame.head(most).iter_rows(named=True)
         told = [f"{word(row[name], 'text', currency)} {word(row[column], unit, currency)}" for row in rows]
-        more = f", and {len(frame) - most} more" if len(frame) > most else ""
+        more = f", and {len(frame) - most:,} more" if len(frame) > most else ""
         return f"{what}: {', '.join(told)}{more}."
 
     return say
@@ -95,10 +99,9 @@ def listed(name: str, column: str, unit: str, what: str, most: int = 3) -> Sayin
 
 def came_and_went(frame: pl.DataFrame, currency: str) -> str:
     """Say how many customers came and went in all."""
-    sums = frame.group_by("kind", maintain_order=True).agg(pl.col("customers").sum().abs())
-    told = [
-        f"{word(count, COUNT, currency)} {kind}" for kind, count in sums.sort("kind").iter_rows() if count
-    ]
+    sums = dict(frame.group_by("kind").agg(pl.col("customers").sum().abs()).sort("kind").iter_rows())
+    order = sorted(sums, key=lambda kind: kind == "churned")  # who was lost comes last
+    told = [f"{word(sums[kind], COUNT, currency)} {kind}" for kind in order if sums[kind]]
     return f"Customers from {_span(frame)}: {', '.join(told)}."
 
 
@@ -116,7 +119,7 @@ def kept_after(kept: str, base: str, what: str) -> Saying:
     def say(frame: pl.DataFrame, currency: str) -> str:
         sums = frame.group_by("age").agg(pl.col(kept, base).sum()).sort("age")
         told = [
-            f"{word(float(row[kept]) / float(row[base]), RATIO, currency)} after {row['age']} months"
+            f"{word(float(row[kept]) / float(row[base]), RATIO, currency)} after {_months(row['age'])}"
             for row in sums.iter_rows(named=True)
             if row["age"] in (1, 3, 6, 12, 24, 36) and row[base]
         ]
@@ -137,7 +140,7 @@ def recovered(frame: pl.DataFrame, currency: str) -> str:
     said = f"{len(back)} of {len(last)} quarterly cohorts have earned back what winning them cost"
     if len(back):
         ages = sorted(back["age"].to_list())
-        return f"{said}, after {ages[0]} to {ages[-1]} months."
+        return f"{said}, after {_months(ages[0], ages[-1])}."
     best = last["recovered"].max()
     return f"{said}; the furthest has earned {word(best, RATIO, currency)}."
 
@@ -145,7 +148,7 @@ def recovered(frame: pl.DataFrame, currency: str) -> str:
 def ltv_by_segment(frame: pl.DataFrame, currency: str) -> str:
     """Say how many times its cost a customer of each segment brings."""
     told = [
-        f"{segment} {ratio:.1f} ({word(ltv, MONEY, currency)} for {word(cac, MONEY, currency)})"
+        f"{segment} {ratio:,.1f}× ({word(ltv, MONEY, currency)} for {word(cac, MONEY, currency)})"
         for segment, cac, ltv, ratio in frame.iter_rows()
     ]
     return f"Capped LTV over CAC: {', '.join(told)}."
@@ -165,7 +168,7 @@ def _at_age(frame: pl.DataFrame, column: str, unit: str, currency: str, what: st
     age = min(12, int(frame["age"].max()))  # type: ignore[arg-type]
     then = frame.filter(pl.col("age") == age).sort(column, descending=True)
     told = [f"{row['segment']} {word(row[column], unit, currency)}" for row in then.iter_rows(named=True)]
-    return f"{what} at the age of {age} months: {', '.join(told)}."
+    return f"{what} at the age of {_months(age)}: {', '.join(told)}."
 
 
 def split(column: str, part: str, unit: str, what: str) -> Saying:
@@ -181,6 +184,12 @@ def split(column: str, part: str, unit: str, what: str) -> Saying:
         return f"{what}: {', '.join(told)}."
 
     return say
+
+
+def _months(first: int, last: int | None = None) -> str:
+    """Write so many months, or from so many to so many."""
+    count = f"{first}" if last in (None, first) else f"{first} to {last}"
+    return f"{count} month{'' if count == '1' else 's'}"
 
 
 def _span(frame: pl.DataFrame) -> str:

@@ -13,6 +13,9 @@ from simulator.chart.line import colour, folded, pointed
 from simulator.chart.series import Series, colours
 from simulator.chart.theme import Style
 
+AXIS = 64
+"""Pixels of a place that the names of values and the edges take."""
+
 
 def areas(
     found: Series,
@@ -131,7 +134,9 @@ def legend(found: Series) -> alt.Legend:
     """Return the legend of bars, in as many rows as the width asks for."""
     names = ", ".join(f"'{key}': {quoted(name)}" for key, name in zip(found.keys, found.names, strict=True))
     wide = max(len(name) for name in found.names) * 7 + 40
-    columns = alt.ExprRef(f"max(1, floor(width / {wide}))")
+    # By the width of the place: that of the drawing changes while it is fitted, after rows were counted.
+    room = f"(isFinite(containerSize()[0]) && width ? containerSize()[0] - {AXIS} : width)"
+    columns = alt.ExprRef(f"max(1, floor({room} / {wide}))")
     return alt.Legend(labelExpr=f"{{{names}}}[datum.label]", columns=columns)
 
 

@@ -20,14 +20,6 @@ SHOWN = (
 """The metrics of the table, as many as fit the width; --json has every one."""
 
 
-COMPARED = (
-    "committed_mrr", "arr", "customers", "arpa", "mrr_new", "mrr_expansion", "mrr_contraction", "mrr_churn",
-    "mrr_reactivation", "logo_churn", "revenue_churn", "logo_churn_12m", "nrr", "grr", "quick_ratio",
-    "gross_margin", "cac", "ltv", "ltv_capped",
-)  # fmt: skip
-"""The metrics of the table of policies; --json has every one."""
-
-
 def metrics(
     words: Sequence[str],
     *,
@@ -79,7 +71,7 @@ def _side_by_side(frames: Mapping[str, pl.DataFrame], currency: str, write: summ
     table.add_column("")
     for name in frames:
         table.add_column(name, justify="right")
-    for metric in COMPARED if all(len(frame) for frame in frames.values()) else ():
+    for metric in summary.COMPARED if all(len(frame) for frame in frames.values()) else ():
         cells = [summary.figure(metric, frame[metric][0], currency, write) for frame in frames.values()]
         table.add_row(summary.title(metric), *cells)
     table.add_row("policy", *(PRESETS[name].hash[:8] for name in frames))

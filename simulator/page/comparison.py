@@ -15,7 +15,7 @@ from simulator.page.document import document
 from simulator.page.markup import Html, element, join, text
 from simulator.page.style import STYLE
 from simulator.page.table import table
-from simulator.values import percent_text, whole_money_text
+from simulator.values import money_texts, percent_text, whole_money_text
 
 ROWS = 40
 """How many rows a table of parts has at most; those with the largest changes."""
@@ -88,6 +88,10 @@ def sections(pair: Compared, top: int) -> Html:
     found = pair.found
     span = f"{found.months[0]} to {found.months[-1]}" if found.months else "no months"
     said = f"{span}, {len(found.months)} months, {len(found.customers):,} customers, {found.currency}"
+    if found.part is not None:
+        said += f"; of {found.part}"
+    if not found.is_of_one_log:
+        said += "; of two logs: what customers did differs, not only what it cost"
     parts = [element("p", said, kind="dim"), _cards(found)]
     if pair.verdicts:
         parts += [element("h2", "Guard rails"), _guards(pair.verdicts, found.currency)]
@@ -297,7 +301,8 @@ def _part(found: Comparison, split: Sequence[str]) -> Html:
 
 
 def _row(names: Sequence[object], row: dict[str, object], currency: str) -> list[Html]:
-    ends = [figures.amount("billed", Decimal(str(row[name])), currency) for name in ("before", "after")]
+    amounts = [Decimal(str(row[name])) for name in ("before", "after", "change")]
+    before, after, change = money_texts(amounts, currency)
     relative = None if row["relative"] is None else Decimal(str(row["relative"]))
-    change = figures.change("billed", Decimal(str(row["change"])), currency)
-    return [*(element("bdi", name or "–") for name in names), *ends, change, figures.percent(relative)]
+    told = [text(before), text(after), figures.signed(amounts[2], change), figures.percent(relative)]
+    return [*(element("bdi", name or "–") for name in names), *told]

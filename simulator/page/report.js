@@ -220,6 +220,7 @@
     dark.addEventListener("change", repaint);
     window.addEventListener("beforeprint", () => showAll(false));
     window.addEventListener("afterprint", () => showAll(isDark()));
+    for (const place of all(".snowball .scroll")) place.scrollLeft = place.scrollWidth; // the latest quarters
     for (const details of all("details.data")) details.addEventListener("toggle", () => fill(details));
     for (const button of all("button.copy")) button.addEventListener("click", () => copy(button));
     markSection();

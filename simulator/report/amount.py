@@ -18,6 +18,7 @@ UNITS = ("months", "days", "hours")
 """Units that are written behind a number."""
 
 SPECIAL = {
+    "total_run_rate": "MRR with usage",
     "ltv_to_cac": "LTV to CAC",
     "ltv_capped_to_cac": "Capped LTV to CAC",
     "crpo": "Current RPO",

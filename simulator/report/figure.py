@@ -19,6 +19,10 @@ HEIGHT = 300
 """Pixels that are kept free for a chart which does not say how high it is."""
 
 
+ROWS, SEVERAL = 200, 100
+"""Rows of data behind a chart at most: of one run, and of each of several, so that a page can be mailed."""
+
+
 def figure(one: Chart, subjects: Sequence[Subject], ranks: Mapping[str, Any]) -> Html:
     """Return a chart of one run or several; nothing where none of them has data for it.
 
@@ -51,7 +55,12 @@ def explained(one: Chart, subject: Subject) -> Explained:
 
 def _head(one: Chart, frames: Mapping[str, pl.DataFrame], subjects: Sequence[Subject], currency: str) -> Html:
     said = [
-        join([_label(label) if len(subjects) > 1 else Html(""), text(chart.summary(frame, one, currency))])
+        join(
+            [
+                _label(label) if len(subjects) > 1 else Html(""),
+                text(_set(chart.summary(frame, one, currency))),
+            ]
+        )
         for label, frame in frames.items()
     ]
     title = join([text(one.title), text(" "), explained(one, subjects[0]).button()])
@@ -63,6 +72,11 @@ def _head(one: Chart, frames: Mapping[str, pl.DataFrame], subjects: Sequence[Sub
             element("div", join(words), kind="said", id=f"said-{one.name}"),
         ]),
     )  # fmt: skip
+
+
+def _set(words: str) -> str:
+    """Set a sentence as a page does: a minus that is no hyphen, and no line's end before a per cent."""
+    return words.replace(" -", " −").replace(" %", "\u202f%")
 
 
 def _drawing(
@@ -86,10 +100,12 @@ def _height(spec: Mapping[str, Any]) -> int:
 
 
 def _data(one: Chart, label: str, frame: pl.DataFrame, currency: str, *, several: bool) -> Html:
-    heads, rows = chart.table(frame, one, currency)
+    heads, rows = chart.table(frame, one, currency, most=SEVERAL if several else ROWS)
     numbers = [unit not in WORDS for unit in list(one.columns.values())[: len(heads)]]
     told = {"heads": heads, "numbers": numbers, "rows": rows, "name": f"{one.title}: data"}
-    count = f"{len(rows):,} row{'' if len(rows) == 1 else 's'}"
+    count = f"{len(frame):,} row{'' if len(frame) == 1 else 's'}"
+    if len(rows) < len(frame):
+        count = f"first {len(rows):,} of {count}"
     called = join([text("Data"), element("span", f" {count}", kind="dim")])
     if several:
         called = join([text("Data of "), _label(label), element("span", f" {count}", kind="dim")])

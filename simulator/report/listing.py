@@ -52,7 +52,7 @@ def listing(one: Listing, subjects: Sequence[Subject]) -> Html:
         return Html("")
     asked = explained(one, subjects[0])
     head = element("h3", join([text(one.title), text(" "), asked.button()]))
-    return element("section", join([head, *parts]), kind="listing", id=f"table-{one.name}")
+    return element("section", join([head, *parts]), kind=f"listing {one.name}", id=f"table-{one.name}")
 
 
 def explained(one: Listing, subject: Subject) -> Explained:

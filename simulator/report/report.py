@@ -11,7 +11,7 @@ from simulator.page.document import document
 from simulator.page.markup import Html, element, join, text
 from simulator.page.style import script, style
 from simulator.page.table import table
-from simulator.report import amount, figure, goal, listing, outline, tile
+from simulator.report import amount, definition, figure, goal, listing, outline, tile
 from simulator.report.explained import Explained
 from simulator.report.library import library
 from simulator.report.provenance import provenance
@@ -99,6 +99,8 @@ def _parts(subjects: Sequence[Subject], compared: Sequence[Compared]) -> list[tu
             content = join([content, goal.listed(held)])
         if content:
             found.append((section.key, section.title, content))
+    if defined := definition.definitions(subjects):
+        found.append(("definitions", "Definitions", defined))
     found.append(("metrics", "Every metric", _every_metric(subjects)))
     found.append(("made-by", "How this was made", provenance(subjects)))
     return found
@@ -195,6 +197,7 @@ def _panels(subject: Subject, shown: Html) -> list[Explained]:
     found = [tile.explained(metric, subject) for metric in METRICS]
     found += [figure.explained(one, subject) for one in chart.CHARTS.values()]
     found += [listing.explained(one, subject) for one in listing.LISTINGS.values()]
+    found.append(definition.explained(subject))
     return [one for one in found if f'popovertarget="why-{one.key}"' in shown]
 
 

@@ -1,14 +1,18 @@
 """What tests of the report share: two runs, their pages, and a browser."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from simulator.commands.report import report_on
 from tests.simulator.report import company
+
+Opened = Callable[..., Page]
+"""What opens a page and gives it."""
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
 FLAGS = (
@@ -52,3 +56,28 @@ def browser() -> Iterator[Browser]:
         started = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
         yield started
         started.close()
+
+
+@pytest.fixture
+def opened(browser: Browser) -> Iterator[Opened]:
+    """Give a function that opens a page and waits until it is drawn; nothing may be said or asked."""
+    pages: list[tuple[Page, list[str]]] = []
+
+    def go(path: Path, *, width: int = 1440, scheme: Any = "light", wait: bool = True, **more: Any) -> Page:
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme, **more)
+        heard: list[str] = []
+        page.on("console", lambda message: heard.append(f"console: {message.text}"))
+        page.on("pageerror", lambda error: heard.append(f"error: {error}"))
+        page.on("dialog", lambda dialog: heard.append(f"dialog: {dialog.message}"))
+        page.on("request", lambda asked: heard.append(f"request: {asked.url}"))
+        page.goto(path.as_uri())
+        if wait:
+            page.wait_for_selector("html[data-drawn=all]", state="attached")
+        pages.append((page, heard))
+        return page
+
+    yield go
+    for page, heard in pages:
+        own = f"request: {page.url.partition('#')[0]}"
+        page.close()
+        assert [one for one in heard if one != own] == []

@@ -1,48 +1,21 @@
 """The page of a report in a browser: drawn whole, asking nothing of anybody, of use to everybody."""
 
 import json
-from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 from pypdf import PdfReader
 
 from simulator import chart
 from simulator.page.style import COLOURS
 from tests.simulator.report import company
+from tests.simulator.report.conftest import Opened
 from tests.simulator.report.reader import Reader
 
 WIDTHS = (390, 820, 1440)
-
-Opened = Callable[..., Page]
-
-
-@pytest.fixture
-def opened(browser: Browser) -> Iterator[Opened]:
-    """Give a function that opens a page and waits until it is drawn; nothing may be said or asked."""
-    pages: list[tuple[Page, list[str]]] = []
-
-    def go(path: Path, *, width: int = 1440, scheme: Any = "light", wait: bool = True, **more: Any) -> Page:
-        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme, **more)
-        heard: list[str] = []
-        page.on("console", lambda message: heard.append(f"console: {message.text}"))
-        page.on("pageerror", lambda error: heard.append(f"error: {error}"))
-        page.on("dialog", lambda dialog: heard.append(f"dialog: {dialog.message}"))
-        page.on("request", lambda asked: heard.append(f"request: {asked.url}"))
-        page.goto(path.as_uri())
-        if wait:
-            page.wait_for_selector("html[data-drawn=all]", state="attached")
-        pages.append((page, heard))
-        return page
-
-    yield go
-    for page, heard in pages:
-        own = f"request: {page.url.partition('#')[0]}"
-        page.close()
-        assert [one for one in heard if one != own] == []
 
 
 @pytest.mark.parametrize("page", ["alone", "beside"])
