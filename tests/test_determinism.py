@@ -34,6 +34,13 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> tuple[Log, PriceBook]:
     return log, loaded.book
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """Run DB-GPT for eight months in a process of its own: the directory, and the ledger's digests."""
+    out = tmp_path_factory.mktemp("plain") / "run"
+    return out, _run(out, {"PYTHONHASHSEED": "0"})
+
+
 def billed(log: Log, book: PriceBook, **options: Any) -> dict[str, str]:
     """Replay a log into a fresh ledger and return its digests."""
     ledger = Ledger.create()
@@ -50,36 +57,47 @@ def billed(log: Log, book: PriceBook, **options: Any) -> dict[str, str]:
         pytest.param({"PYTHONHASHSEED": "2", "TZ": "Asia/Kolkata"}, id="another-hash-seed-and-zone"),
     ],
 )
-def test_a_run_is_the_same_in_any_environment(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_a_run_is_the_same_in_any_environment(
+    plain: tuple[Path, dict[str, str]], tmp_path: Path, environment: dict[str, str]
+) -> None:
     """Hash seed, threads and time zone change no byte of a run's log and no row of its ledger."""
-    expected = _run(tmp_path / "plain", {"PYTHONHASHSEED": "0"})
+    out, expected = plain
 
     assert expected == _run(tmp_path / "other", environment)
-    assert Log.open(tmp_path / "plain" / "log").head == Log.open(tmp_path / "other" / "log").head
+    assert Log.open(out / "log").head == Log.open(tmp_path / "other" / "log").head
 
 
-def test_months_billed_one_by_one_give_the_ledger_of_all_at_once(lived: tuple[Log, PriceBook]) -> None:
+@pytest.fixture(scope="module")
+def whole(lived: tuple[Log, PriceBook]) -> dict[str, str]:
+    """Give the digests of the ledger of all eight months, billed at once."""
+    return billed(*lived)
+
+
+def test_months_billed_one_by_one_give_the_ledger_of_all_at_once(
+    lived: tuple[Log, PriceBook], whole: dict[str, str]
+) -> None:
     """A close carries all that it needs from month to month."""
     log, book = lived
-
-    expected = billed(log, book)
+    expected = whole
 
     assert expected == billed(log, book, step=1)
     assert expected == billed(log, book, step=3)
 
 
-def test_usage_that_was_measured_before_gives_the_same_ledger(lived: tuple[Log, PriceBook]) -> None:
+def test_usage_that_was_measured_before_gives_the_same_ledger(
+    lived: tuple[Log, PriceBook], whole: dict[str, str]
+) -> None:
     """Another price book needs no second reading of the log."""
     log, book = lived
     ledger = Ledger.create()
     measured = measure_log(log, book=book, connection=ledger.connection)
 
-    assert billed(log, book) == billed(
-        log, book, measured=measured.sample(fraction=1.0, shuffle=True, seed=3)
-    )
+    assert whole == billed(log, book, measured=measured.sample(fraction=1.0, shuffle=True, seed=3))
 
 
-def test_order_and_redelivery_of_events_change_nothing(lived: tuple[Log, PriceBook], tmp_path: Path) -> None:
+def test_order_and_redelivery_of_events_change_nothing(
+    lived: tuple[Log, PriceBook], whole: dict[str, str], tmp_path: Path
+) -> None:
     """The same set of events, shuffled and with every third one twice, is the same log and the same bill."""
     log, book = lived
     chance = random.Random(11)
@@ -95,7 +113,7 @@ def test_order_and_redelivery_of_events_change_nothing(lived: tuple[Log, PriceBo
     assert sum(block.duplicates for block in other.blocks) > 1000
     assert [block.events_sha256 for block in log.blocks] == [block.events_sha256 for block in other.blocks]
     assert [block.usage_sha256 for block in log.blocks] == [block.usage_sha256 for block in other.blocks]
-    assert billed(log, book) == billed(other, book)
+    assert whole == billed(other, book)
 
 
 def test_facts_read_from_disk_are_the_facts_that_were_written(lived: tuple[Log, PriceBook]) -> None:
@@ -111,12 +129,11 @@ def test_facts_read_from_disk_are_the_facts_that_were_written(lived: tuple[Log, 
     ]
 
 
-def test_a_run_is_the_replay_of_its_log(tmp_path: Path) -> None:
+def test_a_run_is_the_replay_of_its_log(plain: tuple[Path, dict[str, str]]) -> None:
     """Replaying a run's log under its own price book gives its own ledger."""
-    expected = _run(tmp_path / "run", {})
-    log = Log.open(tmp_path / "run" / "log")
+    out, expected = plain
 
-    assert expected == billed(log, load(tmp_path / "run" / "prices.toml"))
+    assert expected == billed(Log.open(out / "log"), load(out / "prices.toml"))
 
 
 def _run(out: Path, environment: dict[str, str]) -> dict[str, str]:

@@ -46,9 +46,10 @@ NAMED = {
 
 
 @pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     """Give a directory in which the commands of the pages run."""
-    return Session(tmp_path_factory.mktemp("docs"))
+    with Session(tmp_path_factory.mktemp("docs")) as session:
+        yield session
 
 
 @pytest.fixture(scope="module")

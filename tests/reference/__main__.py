@@ -17,8 +17,7 @@ def main() -> int:
     words = [word for word in sys.argv[1:] if not word.startswith("--")]
     asked = [Path(word).resolve() for word in words] or [ROOT]
     stale = []
-    with tempfile.TemporaryDirectory() as directory:
-        session = Session(Path(directory))
+    with tempfile.TemporaryDirectory() as directory, Session(Path(directory)) as session:
         for page in (page for page in pages() if any(page.is_relative_to(path) for path in asked)):
             text = generated(page, REGIONS) if regions_of(page) else page.read_text("utf-8")
             session.provide(blocks_of(page))

@@ -4,7 +4,7 @@ A block in ```console holds commands behind `$ ` (and `> ` where they go on) wit
 `...` stands for anything, on a line of its own for any lines. All blocks share one directory, in which
 `fixtures` is that of the project; what a command made there, the next one finds. A command is run once,
 however often it is shown. A block whose fence names a file (```toml file=prices.toml) is written there
-before the commands of its page run.
+before the commands of its page run. The `saasim` of a session is forked by a `Starter`.
 """
 
 import os
@@ -14,9 +14,10 @@ import sys
 from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from tests.reference.page import ROOT, Block
+from tests.reference.starter import Starter
 
 ANYTHING = "..."
 _TIMES = re.compile(r"\b\d+:\d\d min|\b\d+\.\d s\b")
@@ -34,12 +35,23 @@ class Shown(NamedTuple):
 
 
 class Session:
-    """A directory to run commands in, and what they said."""
+    """A directory to run commands in, and what they said; a context manager that ends what it started."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._said: dict[str, str] = {}
         (directory / "fixtures").symlink_to(ROOT / "fixtures")
+        told = {"NO_COLOR": "1", "PYTHONWARNINGS": "error"}
+        self._environment = {name: value for name, value in os.environ.items() if name not in SPOKEN} | told
+        self._starter = Starter(self._environment)
+        path = [self._starter.path, Path(sys.executable).parent, os.environ["PATH"]]
+        self._environment["PATH"] = os.pathsep.join(map(str, path))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._starter.close()
 
     def provide(self, page: Sequence[Block]) -> None:
         """Write the files that a page shows."""
@@ -52,12 +64,10 @@ class Session:
     def run(self, command: str) -> str:
         """Return what a command says, without its progress. Raises AssertionError where it fails."""
         if command not in self._said:
-            path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-            told = {"PATH": path, "NO_COLOR": "1", "PYTHONWARNINGS": "error"}
             done = subprocess.run(
                 ["bash", "-euo", "pipefail", "-c", command],
                 cwd=self.directory,
-                env={name: value for name, value in os.environ.items() if name not in SPOKEN} | told,
+                env=self._environment,
                 capture_output=True,
                 text=True,
                 check=False,
