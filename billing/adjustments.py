@@ -7,7 +7,7 @@ edit of another line. Refunds and true-ups go by what was billed, and are rounde
 
 import polars as pl
 
-from billing import entitlement
+from billing import discount, entitlement
 from billing.bound import fill_up_prices, take_above_plans, take_above_prices
 from billing.discount import Taking, lines_made, provisional, take_discounts, taking
 from billing.invoice import settled
@@ -30,22 +30,38 @@ def adjusted(
     phases: pl.DataFrame,
     slices: pl.DataFrame,
     book: PriceBook,
-) -> pl.DataFrame:
+    coupons: pl.DataFrame,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return charges with their rounded amounts, and with lines for what entitlements and discounts take off.
 
     `counted` says which charge rates which usage (`billing.rating`), `drawn` which usage is cheaper;
-    `slices` are those that were rated.
+    `slices` are those that were rated. The second frame is what later months have to know of discounts that
+    end by what they take, as `coupons` is of earlier ones (`billing.coupon.TAKEN_SCHEMA`).
     """
     lines = raw.with_columns(amount=provisional(pl.col("exact"), book))
     off = entitlement.discounts(lines, counted, drawn, book)
-    lines = pl.concat([lines, off.with_columns(amount=provisional(pl.col("exact"), book))])
-    less = lines_made(reduced(lines, phases, slices, book))
-    return settled(pl.concat([lines, less.select(lines.columns)]), book)
+    if len(off):
+        lines = pl.concat([lines, off.with_columns(amount=provisional(pl.col("exact"), book))])
+    taken = reduced(lines, phases, slices, book, coupons)
+    if len(less := lines_made(taken)):
+        lines = pl.concat([lines, less.select(lines.columns)])
+    return settled(lines, book), discount.coupons(taken)
 
 
-def reduced(lines: pl.DataFrame, phases: pl.DataFrame, slices: pl.DataFrame, book: PriceBook) -> Taking:
-    """Take discounts and bounds off lines, after what entitlements take, and say what was taken."""
-    bill = taking(lines, phases, book)
+def reduced(
+    lines: pl.DataFrame,
+    phases: pl.DataFrame,
+    slices: pl.DataFrame,
+    book: PriceBook,
+    coupons: pl.DataFrame | None = None,
+) -> Taking:
+    """Take discounts and bounds off lines, after what entitlements take, and say what was taken.
+
+    `coupons` is what earlier months took; nothing when absent.
+    """
+    bill = taking(lines, phases, book, coupons)
+    if not len(bill.rows):
+        return bill
     is_least_after = book.conventions.minimum == "after_discounts"
     is_most_after = book.conventions.maximum == "after_discounts"
     if not is_least_after:

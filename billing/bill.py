@@ -14,6 +14,7 @@ import polars as pl
 from billing import (
     adjustments,
     commitment,
+    coupon,
     entitlement,
     invoice,
     progressive,
@@ -34,7 +35,6 @@ from billing.subscription import Subscriptions
 from billing.yearly import Value, dated_charges, yearly_value
 from metering.frame import empty, shaped
 from metering.known import Source, known
-from metering.order import joined
 from metering.period import Period, add_months, month_of
 from metering.usage import DAY_SCHEMA, measure, measure_days, single_events
 from metering.weighted import SLICE_SCHEMA
@@ -45,8 +45,7 @@ class Carried:
     """What billing needs to know of the months before.
 
     The phases, what open windows have counted, what grants have left, which fees a refund may give back,
-    what commitments have got,
-    what yearly prices are in force.
+    what commitments have got, what coupons have taken, what yearly prices are in force.
     """
 
     subscriptions: Subscriptions = field(default_factory=Subscriptions)
@@ -54,6 +53,7 @@ class Carried:
     entitled: entitlement.Entitled = field(default_factory=entitlement.nothing)
     refunds: refund.Known = field(default_factory=refund.nothing)
     commitments: commitment.Known = field(default_factory=commitment.nothing)
+    coupons: pl.DataFrame = field(default_factory=coupon.nothing)
     yearly: dict[str, list[Value]] = field(default_factory=dict)
 
 
@@ -137,16 +137,18 @@ def bill_measured(
     phases = subscriptions.frame(since=since_of(periods, book.conventions))
     parts = slices(phases, periods, book.conventions)
     usage, homeless = at_home(measured, phases)
-    on_trial = usage.join(phases.filter("trial"), on=["subscription", "phase_no"], how="semi")
-    paid_for = usage.join(on_trial, on=["subscription", "phase_no"], how="anti")
-    paid = parts.filter(~pl.col("trial"))
+    on_trial, paid_for, paid = usage.clear(), usage, parts
+    if phases["trial"].any():
+        trials = phases.filter("trial")
+        on_trial = usage.join(trials, on=["subscription", "phase_no"], how="semi")
+        paid_for = usage.join(trials, on=["subscription", "phase_no"], how="anti")
+        paid = parts.filter(~pl.col("trial"))
     covered = cover(paid_for, days, given.open, phases=phases, slices=paid, book=book)
     walk = dated_charges(subscriptions, phases, book, periods, carried.yearly)
-    dated = walk.charge_frame()
     priced = price(
         book,
         covered,
-        dated,
+        walk.charge_frame(),
         usage=usage,
         slices=parts,
         months=month_slices(parts, phases, periods, book.conventions),
@@ -179,6 +181,7 @@ def bill_measured(
             windows=priced.windows,
             refunds=priced.refunds,
             commitments=priced.commitments,
+            coupons=priced.coupons,
             yearly=walk.values,
         ),
     )
@@ -197,6 +200,7 @@ class Priced(NamedTuple):
     windows: pl.DataFrame
     refunds: refund.Known
     commitments: commitment.Known
+    coupons: pl.DataFrame
 
 
 def price(
@@ -221,13 +225,14 @@ def price(
     else:
         fees, values = recurring.charged(slices, book), recurring.values(months, book)
     raw = pl.concat([fees, dated, rated.charges])
-    lines = adjustments.adjusted(
+    lines, coupons = adjustments.adjusted(
         raw,
         counted=rated.counted,
         drawn=covered.drawn,
         phases=phases,
         slices=covered.slices,
         book=book,
+        coupons=carried.coupons,
     )
     back, refunds = refund.refunds(lines, usage, book, carried.refunds)
     lines = pl.concat([lines, adjustments.rounded(back, book)])
@@ -242,6 +247,7 @@ def price(
         rated.carried,
         refunds,
         commitments,
+        coupons,
     )
 
 
@@ -316,7 +322,7 @@ def rated_usage(counted: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
         {"dimensions": "grouped", "phase_no": "line_phase"}
     )
     named = named.select(*keys, "invoice", "line_no", "line_phase")
-    found = joined(counted, named, keys)
+    found = counted.join(named, on=keys, maintain_order="left")
     own = found.filter(~pl.col("is_level") | (pl.col("phase_no") == pl.col("line_phase")))
     return as_table(own, "rated_usage")
 
@@ -346,6 +352,8 @@ def unrated_usage(
             ("no_price", unpriced.rename({"subscription": "subject"})),
         )
     )
+    if not len(rows):
+        return empty(polars_schema("unrated_usage"))
     keys = columns[:4]
     totals = rows.group_by(keys).agg(pl.col("quantity", "events").sum()).sort(keys)
     return as_table(totals, "unrated_usage")

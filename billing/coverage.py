@@ -34,6 +34,8 @@ class Covered(NamedTuple):
 
     def drawdowns(self) -> pl.DataFrame:
         """Return what was drawn as the ledger's `drawdowns`."""
+        if not len(self.drawn):
+            return empty(polars_schema("drawdowns"))
         columns = polars_schema("drawdowns").names()
         keys = [name for name in columns if name != "quantity"]
         return as_table(self.drawn.group_by(keys).agg(pl.col("quantity").sum()).sort(keys), "drawdowns")

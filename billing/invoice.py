@@ -5,7 +5,7 @@ import polars as pl
 from billing.money import POSTED, allocate, round_money
 from billing.price_book import PriceBook
 from billing.schema import as_table
-from metering.order import in_order, runs
+from metering.order import runs
 
 _ORDER = ["month", "account", "subscription", "plan", "price", "kind", "starts_on", "phase_no", "dimensions"]
 _TIES = ["meter", "quantity", "exact", "amount"]
@@ -39,9 +39,9 @@ def owed(lines: pl.DataFrame) -> pl.DataFrame:
     allowance) is shown.
     """
     costs = pl.col("amount") != 0
-    free = lines.filter(~costs)
-    if not len(free):
+    if (lines["amount"] != 0).all():
         return lines
+    free = lines.filter(~costs)
     keys = ["month", "account"]
     paying = lines.filter(costs).select(keys)
     without = free.select(keys).unique().join(paying, on=keys, how="anti")
@@ -53,7 +53,7 @@ def number_lines(lines: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
 
     A bill of a `part` of the month (`billing.progressive`) has its own, such as `INV-2026-01-acme-P1`.
     """
-    rows, number = in_order(lines, _ORDER, _TIES), closing()
+    rows, number = lines.sort(*_ORDER, *_TIES), closing()
     if is_parted := "part" in lines.columns:
         rows = rows.sort("month", "account", "part", maintain_order=True)
         own = pl.concat_str(number, pl.lit("-P"), "part")

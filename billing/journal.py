@@ -18,7 +18,7 @@ import polars as pl
 from billing.recognition import is_deferred
 from billing.schema import as_table, polars_schema
 from metering.frame import empty, shaped
-from metering.order import in_order, runs
+from metering.order import runs
 
 
 class Journal(NamedTuple):
@@ -38,7 +38,7 @@ def journal(pieces: Sequence[pl.DataFrame]) -> Journal:
     Raises AssertionError where an entry does not sum to zero in each of its currencies.
     """
     rows = pl.concat([piece for piece in pieces if len(piece)]) if any(map(len, pieces)) else _piece([])
-    rows = in_order(rows.filter(pl.col("amount") != 0), ["month", "entry", "posting_no"])
+    rows = rows.filter(pl.col("amount") != 0).sort("month", "entry", "posting_no", maintain_order=True)
     entries = runs(rows, ["entry"])
     if rows["currency"].n_unique() > 1 or (entries.sums(rows["amount"]) != 0).any():
         sums = rows.group_by("entry", "currency").agg(pl.col("amount").sum()).filter(pl.col("amount") != 0)

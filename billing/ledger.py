@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock, Thread
 from typing import Self
 
 import duckdb
@@ -18,7 +19,7 @@ from billing.published import connect
 from billing.schema import TABLES, comment, ddl, polars_schema
 from billing.views import VIEWS
 
-__all__ = ("STORAGE_VERSION", "Ledger", "canonical", "connect", "digests")
+__all__ = ("STORAGE_VERSION", "Ledger", "canonical", "connect", "digests", "warm")
 
 STORAGE_VERSION = "v1.4.0"
 """Ledgers are written in the format of DuckDB 1.4, so that older clients open them too."""
@@ -74,9 +75,26 @@ class Ledger:
         self.connection.unregister("fresh_rows")
 
 
-@cache
+def warm() -> None:
+    """Begin to make what every new ledger of this process starts from, while others are at work.
+
+    To bind all views takes DuckDB almost a second, in which Python has its hands free.
+    """
+    Thread(target=_empty, name="saasim-ledger").start()
+
+
 def _empty() -> bytes:
-    """Return the file of a ledger without rows, made once a process: its tables and views take a second."""
+    """Return the file of a ledger without rows, made once a process."""
+    with _MAKING:
+        return _template()
+
+
+_MAKING = Lock()
+"""Who wants an empty ledger while it is being made waits for it, instead of making another."""
+
+
+@cache
+def _template() -> bytes:
     with TemporaryDirectory(prefix="saasim-") as directory:
         path = Path(directory) / "empty.duckdb"
         with duckdb.connect(path) as connection:

@@ -18,6 +18,7 @@ from decimal import (
     Overflow,
 )
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal, TypeVar
 
 import polars as pl
@@ -70,6 +71,7 @@ def exact(number: Q) -> Q:
     return _FITS.quantize(number, SMALLEST)
 
 
+@lru_cache(maxsize=4096)
 def literal(number: Decimal) -> pl.Expr:
     """Return a number as a constant column; left to itself, Polars takes the scale from the digits."""
     return pl.lit(f"{exact(number):f}").cast(EXACT)  # a text: for a Decimal, Polars imports numpy

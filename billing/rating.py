@@ -22,7 +22,6 @@ from billing.proration import amount_column
 from billing.standing import idle
 from metering.frame import shaped
 from metering.meter import Meter
-from metering.order import joined
 from metering.query import EACH
 
 CARRIED_SCHEMA = pl.Schema(
@@ -68,9 +67,12 @@ def rate(usage: pl.DataFrame, slices: pl.DataFrame, book: PriceBook, carried: pl
     found = counted.with_columns(dimensions="grouped", idle=pl.lit(value=False))
     unrated = usage.join(counts, on=_COUNTED, how="anti")
     standing = idle(found, slices, book).with_columns(idle=pl.lit(value=True))
-    found = pl.concat([found.select(standing.columns), standing])
-    levels = _held(found.filter(pl.col("is_level")), slices)
-    flows = _rounded(_pooled(found.filter(~pl.col("is_level")), slices), book)
+    found = found.select(standing.columns)
+    found = pl.concat([found, standing]) if len(standing) else found
+    has_levels = bool(found["is_level"].any())
+    levels = _held(found.filter(pl.col("is_level")), slices) if has_levels else found.clear()
+    flows = found.filter(~pl.col("is_level")) if has_levels else found
+    flows = _rounded(_pooled(flows, slices), book)
     plain = flows.filter(pl.col("plain").is_not_null())
     windows = _windowed(flows.filter(pl.col("plain").is_null()), book, carried)
     parts = [
@@ -80,14 +82,19 @@ def rate(usage: pl.DataFrame, slices: pl.DataFrame, book: PriceBook, carried: pl
             plain, pl.lit(0, EXACT), times(between(pl.col("quantity"), ZERO, None), pl.col("plain"))
         ),
     ]
-    used = (
-        windows.filter(pl.col("window").is_not_null())
-        .group_by(_WINDOW)
-        .agg(quantity=(pl.col("before") + pl.col("quantity")).sort_by("month").last())
+    return Rated(charges(parts), _carried_on(carried, windows), unrated, counted)
+
+
+def _carried_on(carried: pl.DataFrame, rated: pl.DataFrame) -> pl.DataFrame:
+    """Return what windows have used with what was rated now (`CARRIED_SCHEMA`)."""
+    lasting = rated.filter(pl.col("window").is_not_null())
+    if not len(lasting):
+        return carried
+    used = lasting.group_by(_WINDOW).agg(
+        quantity=(pl.col("before") + pl.col("quantity")).sort_by("month").last()
     )
     newest = pl.concat([carried, shaped(used, CARRIED_SCHEMA)])
-    newest = newest.unique(_WINDOW, keep="last", maintain_order=True)
-    return Rated(charges(parts), newest, unrated, counted)
+    return newest.unique(_WINDOW, keep="last", maintain_order=True)
 
 
 def _counts(usage: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
@@ -114,7 +121,7 @@ def _counts(usage: pl.DataFrame, book: PriceBook) -> pl.DataFrame:
         for meter in [book.meters[price.meter or ""]]
         for is_level in [meter.is_level]
         for text, values in texts.get((plan, price.meter or ""), {}).items()
-        if _names(price, values)
+        if not price.where or _names(price, values)
     ]
     names = (*_COUNTED, "price", "stream", "grouped")
     schema: dict[str, Any] = dict.fromkeys(names, pl.String) | {"is_level": pl.Boolean, "plain": EXACT}
@@ -165,7 +172,7 @@ def _pooled(rows: pl.DataFrame, slices: pl.DataFrame) -> pl.DataFrame:
         is_step=pl.col("is_step").all(),
     )
     keys = [*_MONTH, "account", "meter", "price", "stream", "dimensions", "plain"]
-    return joined(_added_up(rows, keys), whole, _MONTH)
+    return _added_up(rows, keys).join(whole, on=_MONTH, maintain_order="left")
 
 
 def _rounded(flows: pl.DataFrame, book: PriceBook) -> pl.DataFrame:

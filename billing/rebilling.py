@@ -4,9 +4,7 @@
 serves every other book with the same meters, so that further books cost only their rating.
 """
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from functools import cache, cached_property
 from pathlib import Path
@@ -24,6 +22,7 @@ from billing.schema import TABLES
 from billing.subscription import Subscriptions
 from billing.transition import Transition
 from metering.document import did_you_mean, problem
+from metering.excerpt import accounts_of
 from metering.known import known as in_time
 from metering.log import Log
 from metering.meter import Meter
@@ -48,7 +47,11 @@ class Measured(NamedTuple):
 
 
 class Replay:
-    """A log under a price book: every table of its ledger, and the ledger itself to be asked in SQL."""
+    """A log under a price book: every table of its ledger, and the ledger itself to be asked in SQL.
+
+    What was billed is there; what follows from it (payouts, the journal, committed MRR) is made when it is
+    first asked for.
+    """
 
     def __init__(
         self,
@@ -57,17 +60,22 @@ class Replay:
         *,
         measured: Measured,
         transition: Transition | None = None,
+        accounts: frozenset[str] | None = None,
+        log: Log | None = None,
     ) -> None:
-        """Use `replay`."""
+        """Use `replay`. `accounts` are those that were billed, None where that is everybody."""
         self.book = book
-        self.tables = dict(tables)
+        self.tables = tables
         self.measured = measured
         self.transition = transition
+        self.accounts = accounts
+        self.log = log
 
     def __repr__(self) -> str:
         lines, months = self.tables["invoice_lines"], self.tables["invoices"]["month"].n_unique()
         billed = f"{self.totals['billed']:,.2f} {self.book.currency}"
-        return f"Replay({self.book.name!r}, {months} months, {len(lines):,} lines, {billed})"
+        span = f"{months} month{'s' * (months != 1)}"
+        return f"Replay({self.book.name!r}, {span}, {len(lines):,} lines, {billed})"
 
     def table(self, name: str) -> pl.DataFrame:
         """Return a table of the ledger (columns: `billing.schema`). Raises Problems where there is none."""
@@ -147,17 +155,20 @@ def replay(
     else:
         chosen = [books] if isinstance(books, PriceBook | Path | str) else books
     several = not (books is None or isinstance(books, PriceBook | Path | str))
+    part = accounts_of(recorded.directory)
     if accounts is not None:
-        recorded = Selection(recorded, accounts)
+        wanted = frozenset(accounts)
+        recorded, part = Selection(recorded, wanted), wanted if part is None else wanted & part
     read = [book if isinstance(book, PriceBook) else price_book.load(Path(book)) for book in chosen]
     known, folds = list[Measured](), [folded(recorded, book) for book in read]
     for book, fold in zip(read, folds, strict=True):
-        with _engine().cursor() as connection:
+        with engine().cursor() as connection:
             last = known[-1] if known else measured
             known.append(metered(recorded, book, connection=connection, known=last, fold=fold))
 
-    def billed(book: PriceBook, fold: Subscriptions, metering: Measured) -> Replay:
-        with _engine().cursor() as connection:
+    found = []
+    for book, fold, metering in zip(read, folds, known, strict=True):
+        with engine().cursor() as connection:
             tables = close(
                 recorded,
                 book=book,
@@ -166,17 +177,14 @@ def replay(
                 folded=fold,
                 transition=transition,
             )
-        return Replay(book, tables, measured=metering, transition=transition)
-
-    # Engines let go of the interpreter while they work, so several books keep several cores busy.
-    with ThreadPoolExecutor(max_workers=min(len(read), os.cpu_count() or 1)) as workers:
-        found = list(workers.map(billed, read, folds, known))
+        made = Replay(book, tables, measured=metering, transition=transition, accounts=part, log=recorded)
+        found.append(made)
     return found if several else found[0]
 
 
 @cache
-def _engine() -> duckdb.DuckDBPyConnection:
-    """Start DuckDB once: that takes longer than to bill a few accounts."""
+def engine() -> duckdb.DuckDBPyConnection:
+    """Start DuckDB once a process: that takes longer than to bill a few accounts. Ask by a cursor of it."""
     connection = duckdb.connect(":memory:")
     connection.execute("set TimeZone = 'UTC'")
     return connection

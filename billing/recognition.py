@@ -75,6 +75,8 @@ def sold(given: Iterable[Grant], rated: pl.DataFrame, lines: pl.DataFrame, book:
         for meter in [entitlement.given_by.meter]
         if entitlement.deferred
     ]
+    if not rows:
+        return empty(SOLD_SCHEMA)
     schema = pl.Schema({
         "grant": pl.String(), "month": pl.Date(), "subscription": pl.String(), "phase_no": pl.Int64(),
         "meter": pl.String(), "dimensions": pl.String(),

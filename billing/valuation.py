@@ -12,7 +12,7 @@ import polars as pl
 
 from billing import recurring
 from billing.commitment import least
-from billing.discount import committed
+from billing.discount import committed, of_accounts, takes_off
 from billing.lines import months_since, slices
 from billing.money import EXACT, literal, over
 from billing.price import CATALOG
@@ -21,7 +21,7 @@ from billing.recurring import VALUE_SCHEMA
 from billing.subscription import Subscriptions
 from billing.transition import Books, Sole
 from billing.yearly import Value, dated_charges
-from metering.frame import shaped
+from metering.frame import empty, shaped
 from metering.period import Period, add_months, month_of
 
 AHEAD = 12
@@ -50,11 +50,16 @@ def worth(parts: pl.DataFrame, values: pl.DataFrame, book: PriceBook) -> pl.Data
     `values` says what each price of each is worth a month: (month, subscription, plan, key, value). A year's
     commitment counts a twelfth where that is more than the prices; a plan's maximum bounds it.
     """
-    own = values.join(parts.select(*_OF, *_TERMS), on=_OF)
+    terms = [*_TERMS, "account"] if of_accounts(book) else _TERMS
+    own = values.join(parts.select(*_OF, *terms), on=_OF)
     of_list = own.group_by(_OF).agg(list_price=pl.col("value").sum())
-    after = committed(own, book).group_by(_OF).agg(net=pl.col("value").sum())
-    found = parts.join(of_list, on=_OF, how="left").join(after, on=_OF, how="left")
-    if any(discount.months is not None for discount in book.discounts.values()):
+    found = parts.join(of_list, on=_OF, how="left")
+    if takes_off(book):
+        after = committed(own, book).group_by(_OF).agg(net=pl.col("value").sum())
+        found = found.join(after, on=_OF, how="left")
+    else:
+        found = found.with_columns(net="list_price")
+    if not all(discount.is_lasting for discount in book.discounts.values()):
         lasting = committed(own, book, lasting=True).group_by(_OF).agg(lasting=pl.col("value").sum())
         found = found.join(lasting, on=_OF, how="left")
     else:
@@ -134,6 +139,8 @@ def _held(parts: pl.DataFrame, yearly: Mapping[str, Sequence[Value]]) -> pl.Data
     """Value the yearly prices that are in force at the end of parts of months (`VALUE_SCHEMA`)."""
     paying = parts.filter(~pl.col("trial"))
     rows = [value for name in paying["name"].unique().sort() for value in yearly.get(name, ())]
+    if not rows:
+        return empty(VALUE_SCHEMA)
     values = pl.DataFrame(rows, schema=_YEARLY_SCHEMA, orient="row")
     day = pl.max_horizontal("from_on", pl.col("until_on").dt.offset_by("-1d"))
     places = paying.select("month", "subscription", "name", day=day)
@@ -146,6 +153,8 @@ def _held(parts: pl.DataFrame, yearly: Mapping[str, Sequence[Value]]) -> pl.Data
 
 def _tried(parts: pl.DataFrame, lives: Lives, book: PriceBook, whole: Sequence[Period]) -> pl.DataFrame:
     """Value what trials would pay by the year (`VALUE_SCHEMA`): each is walked through as if it were paid."""
+    if not parts["trial"].any():
+        return empty(VALUE_SCHEMA)
     trials = parts.filter("trial").select("subscription", "name", "phase_no").unique().sort("subscription")
     phases = {
         name: [phase._replace(subscription=name, phase_no=1, trial=False)]

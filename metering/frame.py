@@ -1,23 +1,28 @@
 """Frames: bringing a Polars frame to a declared shape, in one place."""
 
-from typing import TypeVar
+from functools import cache
 
 import polars as pl
 from duckdb import DuckDBPyRelation
 
 from metering.ending import ENDS_AT_ONCE
 
-F = TypeVar("F", pl.DataFrame, pl.LazyFrame)
 
-
-def shaped(frame: F, schema: pl.Schema) -> F:
+def shaped(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
     """Return the frame with exactly the columns of a schema, in its order and types."""
+    if list(frame.schema.items()) == list(schema.items()):
+        return frame
     return frame.select(schema.names()).cast(schema)
 
 
 def empty(schema: pl.Schema) -> pl.DataFrame:
     """Return a frame of a schema without rows."""
-    return pl.DataFrame(schema=schema)
+    return _empty(tuple(schema.items()))
+
+
+@cache
+def _empty(columns: tuple[tuple[str, pl.DataType], ...]) -> pl.DataFrame:
+    return pl.DataFrame(schema=dict(columns))
 
 
 class _Rows:

@@ -47,7 +47,14 @@ class Period(NamedTuple):
 def add_months(anchor: date, months: int) -> date:
     """Return the day `months` after `anchor`, clipped to the end of a shorter month."""
     year, month = divmod(anchor.year * 12 + anchor.month - 1 + months, 12)
-    return date(year, month + 1, min(anchor.day, calendar.monthrange(year, month + 1)[1]))
+    day = anchor.day
+    if day > _SHORTEST:
+        day = min(day, calendar.monthrange(year, month + 1)[1])
+    return date(year, month + 1, day)
+
+
+_SHORTEST = 28
+"""Every month has these days."""
 
 
 def month_of(day: date) -> Period:

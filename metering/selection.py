@@ -1,10 +1,14 @@
-"""Selection: the part of a log that is about some accounts, to bill these alone."""
+"""Selection: the part of a log that is about some accounts, to bill these alone.
+
+A fact is about an account, but for what corrects usage: that is about a subscription.
+"""
 
 from collections.abc import Iterable, Sequence
 
 import polars as pl
 
 from metering.codec import decode_all
+from metering.event import TYPES, SubscriptionStarted
 from metering.log import Fact, Log
 from metering.period import Period
 
@@ -16,11 +20,19 @@ class Selection(Log):
     """
 
     def __init__(self, log: Log, accounts: Iterable[str]) -> None:
-        """See only facts whose subject is one of the accounts."""
+        """See only facts whose subject is one of the accounts, or one of their subscriptions."""
         super().__init__(log.directory, log.blocks)
-        subjects = pl.Series(sorted(set(accounts)), dtype=pl.String)
-        self._frame = log.fact_frame().filter(pl.col("subject").is_in(subjects.implode()))
+        facts, self._accounts = log.fact_frame(), sorted(set(accounts))
+        self._frame = _about(facts, self._accounts)
+        if log.has_corrections:
+            self._frame = _about(facts, self.subjects)
         self._told = list(map(Fact, self._frame["position"], decode_all(self._frame)))
+
+    @property
+    def subjects(self) -> list[str]:
+        """The accounts and their subscriptions, in order: the subjects of their facts and of their usage."""
+        begun = self._frame.filter(pl.col("type") == TYPES[SubscriptionStarted])["data"]
+        return sorted({*self._accounts, *begun.str.json_path_match("$.subscription").drop_nulls()})
 
     def fact_frame(self, periods: Sequence[Period] | None = None) -> pl.DataFrame:
         """Return the accounts' facts of some months (all by default)."""
@@ -48,3 +60,9 @@ class Selection(Log):
                 first = spans.pop()[0] if joins else block.first_position
                 spans.append((first, block.next_position))
         return spans
+
+
+def _about(facts: pl.DataFrame, subjects: list[str]) -> pl.DataFrame:
+    """Keep the facts about some subjects."""
+    wanted = pl.Series(subjects, dtype=pl.String)
+    return facts.filter(pl.col("subject").is_in(wanted.implode()))

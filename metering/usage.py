@@ -13,7 +13,6 @@ from metering import correction
 from metering.frame import empty, shaped
 from metering.known import Known, Source, in_order
 from metering.meter import USAGE, Meter
-from metering.order import in_order as in_rows
 from metering.period import Period, add_months
 from metering.query import adds_up, aggregate, dimensions, path, sources, text
 from metering.weighted import SLICE_SCHEMA, WEIGHED_SCHEMA, weigh, weighted
@@ -95,7 +94,7 @@ def _measure_months(
     found = counted.join(pl.concat([whole, cut.select(whole.columns)]), on=_WHERE, how="left")
     if found["phase_no"].null_count():
         found = _merged(found)
-    return in_rows(shaped(found, MEASURED_SCHEMA), _ROWS)
+    return shaped(found, MEASURED_SCHEMA).sort(_ROWS, maintain_order=True)
 
 
 def _measure_periods(

@@ -22,15 +22,18 @@ from billing.amendment import bill_as_known
 from billing.bill import Billed, Carried
 from billing.close import close
 from billing.invoice import closing
-from billing.ledger import Ledger
+from billing.ledger import Ledger, warm
 from billing.lines import slices
 from billing.money import minor_units
 from billing.price import CATALOG
 from billing.price_book import PriceBook
+from billing.rebilling import engine
 from billing.rebilling import rebill as bill_again
+from billing.settlement import Settlement
 from metering.log import Log
 from metering.period import Period
 from simulator import manifest
+from simulator.counted import Counted
 from simulator.manifest import LEDGER, LOG, PLAN, PRICES, SCENARIO
 from simulator.plan import file as plan_file
 from simulator.processes import Interrupted
@@ -74,33 +77,31 @@ def live(
     scenario: Scenario,
     book: PriceBook,
     log: Log,
-    ledger: Ledger,
     progress: Callable[[Month], None],
     stopping: Callable[[], bool],
-) -> bool:
+) -> Settlement | None:
     """Let the world live month by month, bill each month and tell the agents; at the end close the books.
 
-    Says whether it came to the end: where `stopping` says so, it stops between two months. Raises
-    AssertionError where the closed books hold other invoices than the agents heard.
+    Where `stopping` says so, it stops between two months, and nothing is closed. Raises AssertionError where
+    the closed books hold other invoices than the agents heard.
     """
-    carried, done = Carried(), []
+    carried, done, connection = Carried(), list[Billed](), engine().cursor()
     for period in scenario.periods():
         if stopping():
-            return False
+            return None
         gc.freeze()  # facts and agents stay; to search them for garbage takes a tenth of the run
         lived = world.live(period)
         block = log.append(period, lived.facts, lived.usage)
-        billed = bill_as_known([period], log=log, book=book, carried=carried, connection=ledger.connection)
+        billed = bill_as_known([period], log=log, book=book, carried=carried, connection=connection)
         carried = billed.carried
         world.hear(heard(billed))
         done.append(billed)
         progress(month_of(period, billed, book, events=block.next_position))
     measured = pl.concat([part.measured for part in done])
-    tables = close(log, book=book, connection=ledger.connection, measured=measured)
+    tables = close(log, book=book, connection=connection, measured=measured)
     told = pl.concat([part.invoices for part in done])
     assert told.equals(tables["invoices"]), "the closed books hold other invoices than the agents heard"
-    ledger.post(tables)
-    return True
+    return tables
 
 
 def heard(billed: Billed) -> list[Bill]:
@@ -152,26 +153,18 @@ def simulate(
         publication.write(PRICES, price_book.text(loaded.prices_path))
         if loaded.plan_path is not None:
             publication.write(PLAN, loaded.plan_path.read_bytes())
-        log, ledger = Log.create(made / LOG), Ledger.create(made / LEDGER)
-        world = World(scenario, book, seed=scenario.seed)
+        log, world = Log.create(made / LOG), World(scenario, book, seed=scenario.seed)
+        warm()
         try:
-            ended = live(
-                world,
-                scenario=scenario,
-                book=book,
-                log=log,
-                ledger=ledger,
-                progress=progress,
-                stopping=stopping,
-            )
+            tables = live(world, scenario=scenario, book=book, log=log, progress=progress, stopping=stopping)
         except KeyboardInterrupt:
             raise Stopped(made, log.periods) from None
         finally:
             gc.unfreeze()
-        if not ended:
-            ledger.connection.close()
-            (made / LEDGER).unlink()  # it is empty until the books are closed; the log is what counts
+        if tables is None:
             raise Stopped(made, log.periods)
+        ledger = Ledger.create(made / LEDGER)
+        ledger.post(tables)
         contents = {
             "scenario": {
                 "name": scenario.name,
@@ -202,9 +195,11 @@ def follow(loaded: plan_file.Loaded, out: Path, *, overrides: Mapping[str, str])
         made = publication.partial
         publication.write(PLAN, loaded.text)
         publication.write(PRICES, company.prices.encode())
-        log, ledger = Log.create(made / LOG), Ledger.create(made / LEDGER)
+        log = Log.create(made / LOG)
+        warm()
         for period, happened in company.live():
             log.append(period, happened.facts, happened.usage)
+        ledger = Ledger.create(made / LEDGER)
         bill_again(log, ledger, book=company.book)
         contents = {
             "plan": {"name": plan.name, "sha256": manifest.digest(made / PLAN)},
@@ -214,14 +209,21 @@ def follow(loaded: plan_file.Loaded, out: Path, *, overrides: Mapping[str, str])
 
 
 def finish(
-    publication: Publication, contents: dict[str, Any], *, book: PriceBook, log: Log, ledger: Ledger
+    publication: Publication,
+    contents: dict[str, Any],
+    *,
+    book: PriceBook,
+    log: Log,
+    ledger: Ledger,
+    counted: Counted | None = None,
 ) -> Finished:
     """Check everything, write the manifest, and publish. Raises AssertionError where a check fails.
 
-    What `contents` says of the run goes before what is true of most.
+    What `contents` says of the run goes before what is true of most. `counted` is what was counted in the log
+    for another ledger of it.
     """
     made = publication.partial
-    verdicts = list(verify(Evidence(made, log, book, ledger.connection)))
+    verdicts = list(verify(Evidence(made, log, book, ledger.connection, counted=counted)))
     for verdict in verdicts:
         assert verdict.holds, f"{verdict.check} ({verdict.promise}): {verdict.figure}"
     described = {

@@ -6,7 +6,7 @@ says how much is wrong. A run that is not finished has only a log, and only its 
 
 import contextlib
 from collections.abc import Callable, Iterator
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,23 +20,13 @@ from billing.money import minor_units
 from billing.price_book import PriceBook, load
 from billing.schema import TABLES, keys
 from metering.document import Problems
-from metering.event import UsageCorrected
 from metering.log import Log
 from metering.meter import USAGE
 from simulator import bridge, invariants, manifest, refund
+from simulator.counted import Counted, accepted, misnumbered
 from simulator.imported import rows_account
 from simulator.invariants import Invariant
 from simulator.values import decimal_text
-
-
-class Evidence(NamedTuple):
-    """What the checks look at; what a run does not have yet is None."""
-
-    run: Path
-    log: Log
-    book: PriceBook | None = None
-    ledger: DuckDBPyConnection | None = None
-    manifest: dict[str, Any] | None = None
 
 
 class Finding(NamedTuple):
@@ -44,6 +34,20 @@ class Finding(NamedTuple):
 
     holds: bool
     figure: str
+
+
+class Evidence(NamedTuple):
+    """What the checks look at; what a run does not have yet is None.
+
+    `counted` is what was counted in the log, where several ledgers are made of one.
+    """
+
+    run: Path
+    log: Log
+    book: PriceBook | None = None
+    ledger: DuckDBPyConnection | None = None
+    manifest: dict[str, Any] | None = None
+    counted: Counted | None = None
 
 
 class Check(NamedTuple):
@@ -121,22 +125,11 @@ def _chain(evidence: Evidence) -> Finding:
 
 
 def _positions(evidence: Evidence) -> Finding:
-    """Positions are 0, 1, 2 and so on: as many different ones as events, and the last is one less."""
-    log = evidence.log
-    paths = [
-        log.directory / name / f"{block.month}.parquet"
-        for name in ("events", "usage")
-        for block in log.blocks
-    ]
-    if not paths:
-        return Finding(holds=True, figure="the log is empty")
-    query = pl.concat([pl.scan_parquet(path).select("position") for path in paths])
-    position = pl.col("position")
-    frame = query.select(count=pl.len(), different=position.n_unique(), end=position.max() + 1).collect()
-    count, different, end = frame.row(0)
-    if count == different == (end or 0) == log.blocks[-1].next_position:
-        return Finding(holds=True, figure=f"{count:,} events, numbered 0 to {count - 1:,}")
-    return Finding(holds=False, figure=f"{count:,} events have {different:,} positions up to {end - 1:,}")
+    """Positions are 0, 1, 2 and so on: those of a month go on where those before it ended."""
+    wrong = evidence.counted.misnumbered if evidence.counted else misnumbered(evidence.log)
+    events = evidence.log.next_position
+    figure = f"{events:,} events, numbered 0 to {events - 1:,}" if events else "no event"
+    return Finding(not wrong, "; ".join(wrong) or figure)
 
 
 def _imported(evidence: Evidence) -> Finding:
@@ -157,16 +150,16 @@ def _facts(evidence: Evidence) -> Finding:
 
 def _usage(evidence: Evidence) -> Finding:
     """Accepted usage = measured + unrated: in events, and in quantity where a meter adds up."""
-    accepted = _accepted(evidence.log)
+    logged = evidence.counted.usage if evidence.counted else accepted(evidence.log)
     meters = evidence.book.meters if evidence.book else {}
-    used = set(accepted["meter"])
+    used = set(logged["meter"])
     of_facts = [key for key, meter in meters.items() if meter.event != USAGE and key not in used]
     # A level that lasts is measured in months without an event, too.
     measured = _sql(evidence, _MEASURED).filter(~pl.col("meter").is_in(of_facts), pl.col("events") != 0)
     if evidence.book and evidence.book.conventions.periods == "anniversary":
         # Periods of a subscription's own are not those of the log: all months are held against all months.
-        accepted, measured = (_all_months(frame) for frame in (accepted, measured))
-    both = accepted.join(measured, on=["month", "meter"], how="full", coalesce=True, suffix="_measured")
+        logged, measured = (_all_months(frame) for frame in (logged, measured))
+    both = logged.join(measured, on=["month", "meter"], how="full", coalesce=True, suffix="_measured")
     adding = [key for key, meter in meters.items() if meter.aggregation == "sum"]
     wrong = both.filter(
         pl.col("events").ne_missing(pl.col("events_measured"))
@@ -175,63 +168,13 @@ def _usage(evidence: Evidence) -> Finding:
     if len(wrong):
         month, meter = wrong.sort("month", "meter").select("month", "meter").row(0)
         return Finding(holds=False, figure=f"{len(wrong):,} sums differ, the first {meter} in {month:%Y-%m}")
-    return Finding(holds=True, figure=f"{accepted['events'].sum():,} usage events in {len(both):,} sums")
+    return Finding(holds=True, figure=f"{logged['events'].sum():,} usage events in {len(both):,} sums")
 
 
 def _all_months(frame: pl.DataFrame) -> pl.DataFrame:
     """Add up what each meter counted, and name it by the first month."""
     totals = frame.group_by("meter").agg(pl.col("events", "quantity").sum())
     return totals.with_columns(month=pl.lit(date(1970, 1, 1)))
-
-
-def _accepted(log: Log) -> pl.DataFrame:
-    """Count the log's raw usage by the month in which it occurred and by meter, with what corrects it."""
-    schema = pl.Schema(
-        {"month": pl.Date(), "meter": pl.String(), "events": pl.Int64(), "quantity": pl.Decimal(38, 12)}
-    )
-    counted = [
-        pl.read_parquet(path, columns=["meter", "quantity", *(["occurred_at"] if block.late else [])])
-        .with_columns(
-            month=pl.col("occurred_at").dt.truncate("1mo").cast(pl.Date) if block.late else period.starts_on
-        )
-        .group_by("month", "meter")
-        .agg(events=pl.len().cast(pl.Int64), quantity=pl.col("quantity").sum())
-        .select(schema.names())
-        for period, block, path in zip(log.periods, log.blocks, log.usage_files(), strict=True)
-    ]
-    whole = pl.concat([pl.DataFrame(schema=schema), *counted, *_corrected(log, schema)])
-    return (
-        whole.group_by("month", "meter").agg(pl.col("events", "quantity").sum()).filter(pl.col("events") != 0)
-    )
-
-
-def _corrected(log: Log, schema: pl.Schema) -> Iterator[pl.DataFrame]:
-    """Count what corrections add and take: a difference is an event, one that is taken back is none."""
-    if not log.has_corrections:
-        return
-    facts = [event for _, event in log.facts() if type(event.data) is UsageCorrected]
-    named = {event.data.corrects for event in facts if event.data.corrects}
-    usage = pl.concat(pl.read_parquet(path) for path in log.usage_files())
-    names = pl.concat_str("source", pl.lit("/"), "id")
-    original = {
-        (f"{row['source']}/{row['id']}", row["subject"], row["meter"], row["occurred_at"]): row["quantity"]
-        for row in usage.filter(names.is_in(sorted(named))).iter_rows(named=True)
-    }
-    instead: dict[Any, tuple[datetime, Decimal]] = {}
-    rows = []
-    for event in facts:
-        data, month = event.data, event.occurred_at.date().replace(day=1)
-        if not data.corrects:
-            rows.append((month, data.meter, 1, data.quantity))
-            continue
-        key = (data.corrects, event.subject, data.meter, event.occurred_at)
-        known_at = event.recorded_at or event.occurred_at
-        if key in original and (key not in instead or known_at >= instead[key][0]):
-            instead[key] = (known_at, data.quantity)
-    for key, (_, quantity) in instead.items():
-        month = key[3].date().replace(day=1)
-        rows.append((month, key[2], -1 if quantity == 0 else 0, quantity - original[key]))
-    yield pl.DataFrame(rows, schema=schema, orient="row")
 
 
 _MEASURED = """

@@ -12,7 +12,7 @@ What is expected is a table too: one line a row, words divided by two spaces or 
 
 import re
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from functools import cache
@@ -36,7 +36,7 @@ from metering.usage import MEASURED_SCHEMA
 FIRST = date(2026, 1, 1)
 NOON = time(12)
 
-Tables = dict[str, pl.DataFrame]
+Tables = Mapping[str, pl.DataFrame]
 
 _READERS: dict[Any, Callable[[str], Any]] = {
     Decimal: Decimal,

@@ -42,9 +42,12 @@ seconds.tiers = [{ up_to = 20000, unit_price = 0.01 }, { unit_price = 0.008 }]
 """
 
 
+DEARER = BOOK.replace("0.0015", "0.0017").replace("0.008", "0.009")
+
+
 def book(*, dearer: bool = False) -> PriceBook:
     """Return the price book, or the same with other numbers."""
-    return loads(BOOK.replace("0.0015", "0.0017").replace("0.008", "0.009") if dearer else BOOK)
+    return loads(DEARER if dearer else BOOK)
 
 
 def record(directory: Path, *, accounts: int, events: int, count: int = 36) -> Log:

@@ -4,11 +4,14 @@ Every measure runs in a process of its own. A pair (ours, its baseline) does the
 """
 
 import gc
+import importlib
+import os
+import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from datetime import date
 from pathlib import Path
 from time import perf_counter, process_time
@@ -30,7 +33,7 @@ from metering.log import Log
 from metering.period import month_of
 from simulator.traffic import Traffic
 from simulator.world import Agent, World
-from tests.bench.company import book, record
+from tests.bench.company import BOOK, DEARER, book, record
 from tests.bench.export import told
 
 AGENTS = 10_000
@@ -175,7 +178,7 @@ def metering(directory: Path) -> float:
 
 
 def one_replay(directory: Path) -> float:
-    """Replay the same events in memory: metered, rated, invoiced, recognised, posted; every table."""
+    """Replay the same events in memory: from the log to every invoice and its lines."""
     return _timed(lambda: replay(opened(directory), book()))
 
 
@@ -184,8 +187,46 @@ def three_replays(directory: Path) -> float:
     return _timed(lambda: replay(opened(directory), [book(), book(dearer=True), book()]))
 
 
+def one_ledger(directory: Path) -> float:
+    """Replay them to every table of the ledger: recognised, posted, and what recurs."""
+    return _timed(lambda: _every_table([replay(opened(directory), book())]))
+
+
+def three_ledgers(directory: Path) -> float:
+    """Replay them under three price books to every table of each ledger."""
+    return _timed(lambda: _every_table(replay(opened(directory), [book(), book(dearer=True), book()])))
+
+
+def one_command(directory: Path) -> float:
+    """Replay them as a user does, under one book: from the shell to a run that is checked and published."""
+    return _published(directory, {"same": BOOK})
+
+
+def three_commands(directory: Path) -> float:
+    """Replay them under three books, each a run of its own."""
+    return _published(directory, {"same": BOOK, "dearer": DEARER, "again": BOOK})
+
+
+def _published(directory: Path, books: dict[str, str]) -> float:
+    with tempfile.TemporaryDirectory(dir=directory.parent) as folder:
+        run = Path(folder) / "run"
+        shutil.copytree(directory, run / "log", copy_function=os.link)
+        words = ["replay", "run", "--out", "replayed"]
+        for name, text in books.items():
+            (Path(folder) / f"{name}.toml").write_text(text, "utf-8")
+            words += ["--prices", f"{name}.toml"]
+        command = [sys.executable, "-m", "simulator", *words]
+        return _timed(lambda: subprocess.run(command, check=True, capture_output=True, cwd=folder))
+
+
+def _every_table(replays: Sequence[Replay]) -> None:
+    for one in replays:
+        for name in one.tables:
+            one.table(name)
+
+
 def some_accounts(directory: Path) -> float:
-    """Replay one account of a hundred under another book, when the log is metered."""
+    """Bill one account of a hundred under another book, when the log is metered: to every invoice."""
     log = opened(directory)
     before = replay(log, book())
     names = before.table("accounts")["account"].gather_every(100).to_list()
@@ -263,6 +304,7 @@ def compare_runs(directory: Path) -> float:
 
 def import_rows(directory: Path) -> float:
     """Import 2 million rows of CSV: read strictly, told apart, and written as a log in order."""
+    importlib.import_module("pyarrow")  # as DuckDB does when it first hands rows to Polars
     (mapped, _), out = load(directory / "map.toml"), Path(tempfile.mkdtemp(dir=directory))
     found: list[Intake] = []
     seconds = _timed(lambda: found.append(take([directory / "usage.csv"], mapped, directory=out)), cpu=True)
@@ -315,6 +357,10 @@ MEASURES: dict[str, Callable[..., float]] = {
     "metering": metering,
     "one_replay": one_replay,
     "three_replays": three_replays,
+    "one_command": one_command,
+    "three_commands": three_commands,
+    "one_ledger": one_ledger,
+    "three_ledgers": three_ledgers,
     "some_accounts": some_accounts,
     "rerate": rerate,
     "sqlite": sqlite,

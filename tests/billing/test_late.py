@@ -250,7 +250,10 @@ def test_nothing_is_added_to_a_level(tmp_path: Path) -> None:
     more = '2026-01-11  acme-1  usage.corrected  devices 5 "more"'
 
     with pytest.raises(Problems, match="meter 'devices' is a max: nothing is added to it; name the event"):
-        closed(tmp_path, BOOK, JOINS + more, 1)
+        closed(tmp_path / "one", BOOK, JOINS + more, 1)
+
+    with pytest.raises(Problems, match="the log: has 5 more such corrections"):
+        closed(tmp_path / "many", BOOK, JOINS + "\n".join([more] * 25), 1)
 
 
 def test_a_correction_of_nothing_is_told(tmp_path: Path) -> None:

@@ -39,18 +39,19 @@ Figures = Mapping[Key, Figure]
 def figures(name: str, seed: int, overrides: Mapping[str, str]) -> dict[Key, Figure]:
     """Live a scenario with a seed, and return its customers and revenue by year; the disk stays as it was."""
     loaded = scenario.load(name, {**overrides, "seed": f"{seed}"})
-    ledger = Ledger.create()
     with tempfile.TemporaryDirectory(prefix="calibration-") as folder:
         world = World(loaded.scenario, loaded.book, seed=loaded.scenario.seed)
-        live(
+        tables = live(
             world,
             scenario=loaded.scenario,
             book=loaded.book,
             log=Log.create(Path(folder) / "log"),
-            ledger=ledger,
             progress=lambda month: None,
             stopping=lambda: False,
         )
+        assert tables is not None
+        ledger = Ledger.create()
+        ledger.post(tables)
     gc.unfreeze()
     compared = targets.compare(ledger.connection, summary.expected(loaded.scenario.targets))
     ledger.connection.close()
