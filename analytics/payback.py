@@ -75,7 +75,7 @@ def payback_curves(
         pl.col("profit").fill_null(0)
     )
     rows = rows.join(
-        _costs(figures(con, by), sized, every=every, policy=policy), on=["part", "cohort"], how="left"
+        _costs(figures(con, by, policy), sized, every=every, policy=policy), on=["part", "cohort"], how="left"
     )
     return (
         rows.sort("part", "cohort", "age")

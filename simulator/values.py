@@ -20,6 +20,11 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 SHORT_FROM = 100
 """Of a short amount, no more than three digits are written where it is this large."""
 
+SMALL = 10
+"""Below this an amount is not told by whole units: they may be off by a twentieth of it and more."""
+
+_PLACES_MAX = 6  # of an amount that is shown; less is nothing
+
 SIGNS = {"": "", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 """Currencies that are written with their sign; the others with their code."""
 
@@ -44,8 +49,28 @@ def money_text(value: Decimal, currency: str = "", places: int = 2) -> str:
 
 
 def whole_money_text(value: Decimal, currency: str = "") -> str:
-    """Write an amount to the nearest whole unit, for an overview."""
-    return money_text(value.quantize(Decimal(1)), currency, 0)
+    """Write an amount to the nearest whole unit, for an overview; of less than one, what there is of it."""
+    places = 0 if abs(value) >= 1 else _places(value)
+    return money_text(value.quantize(Decimal(1).scaleb(-places)), currency, places)
+
+
+def money_texts(values: Iterable[Decimal | None], currency: str = "") -> list[str]:
+    """Write amounts that are read together, a dash for None: in whole units, or all with cents.
+
+    They have cents where one is so small that whole units would hide much of it.
+    """
+    known = list(values)
+    small = [value for value in known if value and abs(value) < SMALL and value != value.to_integral_value()]
+    places = max(map(_places, small), default=0)
+    unit = Decimal(1).scaleb(-places)
+    return ["–" if value is None else money_text(value.quantize(unit), currency, places) for value in known]
+
+
+def _places(value: Decimal) -> int:
+    """Return the decimals of a small amount: two, or more where it would be nothing with these."""
+    if not value or value.adjusted() < -_PLACES_MAX:
+        return 0
+    return max(2, -value.adjusted())
 
 
 def short_money_text(value: Decimal, currency: str = "") -> str:

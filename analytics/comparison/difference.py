@@ -10,6 +10,7 @@ import polars as pl
 from analytics.comparison import cause
 from analytics.comparison.bills import bills, compared, largest, rises, spread
 from analytics.comparison.matching import renamed
+from analytics.comparison.part import of_same_accounts
 from analytics.comparison.reading import Reading, Source, common_months, one_currency, read, within
 from analytics.comparison.shares import Shared, shares
 from analytics.comparison.sums import DIMENSIONS, MEASURES, Where, among, sums
@@ -166,6 +167,17 @@ class Comparison:
         change = dict(self.totals.select("measure", "change").iter_rows())
         return Decimal(change["billed"] or 0) - Decimal(change["payouts"] or 0)
 
+    @property
+    def part(self) -> str | None:
+        """Of whom both ledgers are, in words, where that is not everybody."""
+        count = None if self.before.part is None else len(self.before.part)
+        return None if count is None else f"{count:,} account{'s' * (count != 1)}, as if there were no others"
+
+    @property
+    def is_of_one_log(self) -> bool:
+        """Whether both ledgers know the same facts, so that nothing but prices can differ."""
+        return self.before.facts == self.after.facts
+
     def spread(self) -> dict[str, Decimal | None]:
         """Return the quantiles of the relative change of customers' bills: those of the nearest customer."""
         return spread(self.customers)
@@ -209,6 +221,7 @@ class Comparison:
             "after": self.after.name,
             "currency": self.currency,
             "months": self.months,
+            "accounts": None if self.before.part is None else sorted(self.before.part),
             "spread": self.spread(),
             "rises": {f"{share}": count for share, count in self.rises().items()},
             **{name: getattr(self, name).to_dicts() for name in frames},
@@ -221,7 +234,8 @@ class Comparison:
 
     def __repr__(self) -> str:
         change = self.customers["change"].sum()
-        size = f"{len(self.months)} months, {len(self.customers)} customers"
+        months, who = len(self.months), len(self.customers)
+        size = f"{months} month{'s' * (months != 1)}, {who:,} customer{'s' * (who != 1)}"
         return f"Comparison({size}, billed {change:+,.2f} {self.currency})"
 
     def _repr_html_(self) -> str:
@@ -254,7 +268,8 @@ def compare(before: Source, after: Source, *, books: tuple[PriceBook, PriceBook]
 
     Each is the directory of a run, a ledger's file or connection, or a replay. The price books tell what
     caused a change; runs and replays have theirs, for others give `books`. Raises Problems where there is no
-    ledger, where currencies differ, or where the ledgers have no month in common.
+    ledger, where currencies differ, or where the ledgers have no month in common. Where one is of some
+    accounts only, the run that the other is of is billed again for these (`analytics.comparison.part`).
     """
     return compare_each(before, [after], books=books)[0]
 
@@ -265,7 +280,10 @@ def compare_each(
     """Compare a ledger with each of several others; it is read once. Raises Problems as `compare` does."""
     known: Sequence[PriceBook | None] = books or [None] * (len(others) + 1)
     first = read(before, book=known[0])
-    return [Comparison(first, read(other, book=book)) for other, book in zip(others, known[1:], strict=True)]
+    both = [
+        of_same_accounts(first, read(other, book=book)) for other, book in zip(others, known[1:], strict=True)
+    ]
+    return [Comparison(old, new) for old, new in both]
 
 
 def _check(dimensions: Sequence[str]) -> None:

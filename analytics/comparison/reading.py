@@ -19,9 +19,10 @@ from billing import price_book
 from billing.price_book import PriceBook
 from billing.published import connect
 from metering.document import Problem, Problems, problem
+from metering.excerpt import accounts_of
 
-LEDGER, PRICES = "ledger.duckdb", "prices.toml"
-"""What the ledger and the price book of a run are called in its directory."""
+LEDGER, PRICES, BEFORE, LOG = "ledger.duckdb", "prices.toml", "before.toml", "log"
+"""What the ledger, the price book, the book before a change and the log of a run are called there."""
 
 
 @runtime_checkable
@@ -40,7 +41,8 @@ class Reading(NamedTuple):
     earned: recognised revenue. paid: payouts by customer. held: committed MRR at the months' ends. spent: the
     cost of delivery. accounts: segment, cohort and name.
     used: measured usage by month, subscription and meter. unbilled: usage of accounts and months without an
-    invoice. facts: a digest of the facts, equal where the logs are.
+    invoice. facts: a digest of the facts, equal where the logs are. part: the accounts that were billed,
+    where that is not everybody. run: the directory that it is of, if one.
     """
 
     name: str
@@ -57,6 +59,8 @@ class Reading(NamedTuple):
     unbilled: pl.DataFrame
     facts: tuple[object, ...]
     book: PriceBook | None
+    part: frozenset[str] | None = None
+    run: Path | None = None
 
 
 Source = Reading | DuckDBPyConnection | HasLedger | Path | str
@@ -133,7 +137,8 @@ def read(source: Source, *, book: PriceBook | None = None) -> Reading:
     if isinstance(source, HasLedger):
         own = getattr(source, "book", None)
         name = getattr(own, "name", "")
-        return _of_connection(source.connection, name, book or own)
+        found = _of_connection(source.connection, name, book or own)
+        return found._replace(part=getattr(source, "accounts", None))
     raise problem("comparison", f"{source!r} is no ledger", "give a run, a connection or a replay")
 
 
@@ -145,7 +150,9 @@ def _of_path(path: Path, book: PriceBook | None) -> Reading:
     if book is None and path.is_dir() and prices.is_file():
         book = price_book.load(prices)
     with connect(file) as connection:
-        return _of_connection(connection, str(path), book)
+        found = _of_connection(connection, str(path), book)
+    run = path if path.is_dir() else None
+    return found._replace(part=accounts_of(file.parent / LOG), run=run)
 
 
 def _of_connection(con: DuckDBPyConnection, name: str, book: PriceBook | None) -> Reading:

@@ -37,15 +37,17 @@ def sums(
 ) -> pl.DataFrame:
     """Return some measures by the dimensions in `by`, one row a part; months are written `2026-03`.
 
-    A measure that cannot be split so (NRR by plan or stream) is NULL.
+    A measure that cannot be split so (NRR by plan or stream) is NULL, and so is the gross margin of some
+    accounts only: what was spent is the company's.
     """
     keys, chosen = list(by), dict(where or {})
+    known = [name for name in names if name != "nrr" or {*keys, *chosen} <= set(OF_ACCOUNTS)]
     found = [
         _MEASURED[name](reading, keys, chosen).select(*(keys or [_WHOLE]), name)
-        for name in names
-        if name != "nrr" or {*keys, *chosen} <= set(OF_ACCOUNTS)
+        for name in known
+        if name != "gross_margin" or reading.part is None
     ]
-    whole = found[0]
+    whole = found[0] if found else _billed(reading, keys, chosen).drop("billed")
     for frame in found[1:]:
         whole = whole.join(frame, on=keys or [_WHOLE], how="full", coalesce=True)
     missing = [pl.lit(None, EXACT).alias(name) for name in names if name not in whole.columns]

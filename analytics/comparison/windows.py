@@ -79,7 +79,7 @@ def _free(reading: Reading, keys: pl.DataFrame, book: PriceBook) -> pl.DataFrame
     """Return what was used in months without an invoice, as the prices of a book count it."""
     parts = [_billed(reading, keys).clear()]
     for plan, key in keys.select("plan", "price").iter_rows():
-        price = book.plans[plan].prices[key] if plan in book.plans else None
+        price = book.plans[plan].prices.get(key) if plan in book.plans else None  # a book may drop it
         if price is None or not len(reading.unbilled):
             continue
         own = pl.col("plan") == plan, pl.col("meter") == price.meter

@@ -16,6 +16,7 @@ from analytics.explanation.book import Citations
 from analytics.explanation.evidence import Evidence
 from analytics.explanation.node import LARGEST, Node
 from analytics.explanation.thing import explained
+from analytics.policy import DEFAULT, MetricPolicy
 from billing.ledger import connect
 from billing.price_book import load
 from metering.document import problem, read_text
@@ -35,16 +36,18 @@ def explain(
     depth: int | None = None,
     largest: int = LARGEST,
     log: Log | None = None,
+    policy: MetricPolicy = DEFAULT,
 ) -> Node:
     """Explain a number of a run: an invoice, line, payout, entry or posting, a metric or account of a month.
 
     `source` is the directory of a run, or what `evidence_of` takes. `by` asks for a part of a metric
-    (`segment=smb`), `depth` for so many levels, `largest` for so many of many parts. Raises Problems, with
-    the nearest name, for what the ledger does not have.
+    (`segment=smb`), `depth` for so many levels, `largest` for so many of many parts; metrics and what an
+    account pays a month are those of the `policy`. Raises Problems, with the nearest name, for what the
+    ledger does not have.
     """
     if isinstance(source, Evidence):
         return explained(source, thing, by=by, depth=depth)
-    evidence = evidence_of(source, largest=largest, log=log)
+    evidence = replace(evidence_of(source, largest=largest, log=log), policy=policy)
     try:
         return explained(evidence, thing, by=by, depth=depth)
     finally:

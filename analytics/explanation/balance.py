@@ -12,8 +12,8 @@ from analytics.explanation.life import Lived, dated_walk, life, subscriptions
 from analytics.explanation.node import Node
 from analytics.explanation.tariff import Tariff, steps, with_rest
 from analytics.explanation.words import counted, label
+from analytics.lens import sees_the_ledger
 from billing.lines import slices
-from billing.price_book import PriceBook
 from billing.pricing import amount as amount_of
 from billing.recurring import quantity_of, values
 from billing.yearly import yearly_value
@@ -49,7 +49,7 @@ def _made_of(
     """Return what makes up a balance under one book, and whether its prices alone do."""
     lived = _alive(evidence, account, subscription, month)
     prices = list(_values(evidence, account, subscription, month, lived))
-    parts = with_rest(prices, amount, _rest(evidence.book, lived, plan), evidence.book.currency)
+    parts = with_rest(prices, amount, _rest(evidence, lived, plan), evidence.book.currency)
     return parts, len(parts) == len(prices)
 
 
@@ -62,9 +62,10 @@ def _alive(evidence: Evidence, account: str, subscription: str, month: date) -> 
     return None
 
 
-def _rest(book: PriceBook, lived: Lived | None, plan: str) -> str:
+def _rest(evidence: Evidence, lived: Lived | None, plan: str) -> str:
     """Say why the balance is not the sum of the prices."""
-    causes = []
+    book = evidence.book
+    causes = [] if sees_the_ledger(evidence.policy) else [f"what the policy {evidence.policy.name} counts"]
     if lived is not None and lived.phase.discount:
         causes.append(f"discount {lived.phase.discount}")
     if plan in book.plans and book.plans[plan].commitment is not None:

@@ -14,6 +14,7 @@ import duckdb
 
 from analytics.explanation.book import Citations
 from analytics.explanation.node import LARGEST
+from analytics.policy import DEFAULT, MetricPolicy
 from billing.price_book import PriceBook
 from metering.log import Log
 from metering.period import Period, month_of, months, months_between
@@ -60,7 +61,7 @@ class Evidence:
     `largest` is how many of many parts are shown; `levels` how far other things (lines behind an entry,
     events behind usage) are followed. What was billed in a month goes by what was known at its end: of a log
     with late events `until` is that month. After a replay under which customers came from one book to
-    another, `earlier` is the same under the book before.
+    another, `earlier` is the same under the book before. Metrics are those of the `policy`.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -71,6 +72,7 @@ class Evidence:
     levels: int = EVERY_LEVEL
     until: Period | None = None
     earlier: "Evidence | None" = None
+    policy: MetricPolicy = DEFAULT
     known: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -104,7 +106,8 @@ class Evidence:
         """Return the evidence under each book that may have billed something, the last one first."""
         if self.earlier is None:
             return [self]
-        before = replace(self.earlier, largest=self.largest, levels=self.levels, until=self.until)
+        same = {"largest": self.largest, "levels": self.levels, "until": self.until, "policy": self.policy}
+        before = replace(self.earlier, **same)  # type: ignore[arg-type]  # each has the type of its own field
         return [replace(self, earlier=None), before]
 
     def known_in(self, month: date) -> "Evidence":

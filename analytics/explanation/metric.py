@@ -217,6 +217,12 @@ def _usage_mrr(question: Question) -> Node:
     return _divided(question, spent, count, *newest)
 
 
+def _total_run_rate(question: Question) -> Node:
+    """Add what is metered, unless the policy counts it among MRR already."""
+    is_in_it = question.policy.usage == "included"
+    return added("committed_mrr" if is_in_it else "committed_mrr +usage_mrr")(question)
+
+
 def _arr(question: Question) -> Node:
     month = _number(question, "committed_mrr")
     value = times(month.amount or ZERO, Decimal(YEAR))
@@ -297,7 +303,7 @@ _FORMULAS: dict[str, Callable[[Question], Node]] = {
     "committed_mrr": _committed_mrr,
     "customers": _customers,
     "usage_mrr": _usage_mrr,
-    "total_run_rate": added("committed_mrr +usage_mrr"),
+    "total_run_rate": _total_run_rate,
     "arr": _arr,
     "arpa": quotient("committed_mrr", "customers"),
     "logo_churn": share_lost("customers_1m_ago", "customers_1m_kept"),

@@ -42,7 +42,7 @@ class Question:
     @property
     def months(self) -> list[dict[str, Any]]:
         """The figures of the part, a row a month, up to the month asked about."""
-        rows = self.evidence.once(("workings", self.by), self.workings)
+        rows = self.evidence.once(("workings", self.by, self.policy), self.workings)
         return [row for row in rows if row["part"] == self.part and row["month"] <= self.month]
 
     def value(self, name: str, ago: int = 0) -> Decimal | None:
@@ -91,8 +91,8 @@ def asked(evidence: Evidence, month: date, split: str = "") -> Question:
     if split and by not in SPLITS:
         raise problem("by", f"there is no {by!r}", did_you_mean(by, SPLITS))
     dimension: Dimension = by if split else "whole"  # type: ignore[assignment]  # it is one of SPLITS
-    question = Question(evidence, dimension, part, month)
-    rows = evidence.once(("workings", dimension), question.workings)
+    question = Question(evidence, dimension, part, month, evidence.policy)
+    rows = evidence.once(("workings", dimension, evidence.policy), question.workings)
     parts = dict.fromkeys(row["part"] for row in rows)
     if part not in parts:
         raise problem(f"by {by}", f"there is no {by} {part!r}", did_you_mean(part, filter(None, parts)))

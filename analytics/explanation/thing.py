@@ -15,6 +15,8 @@ from typing import Any
 from analytics.explanation.evidence import EVERY_LEVEL, Evidence
 from analytics.explanation.line import invoice, line_of
 from analytics.explanation.node import Node
+from analytics.lens import seen
+from analytics.policy import DEFAULT
 from metering.document import Problems, did_you_mean, problem
 
 ALIASES = {
@@ -42,7 +44,11 @@ def explained(evidence: Evidence, name: str, *, by: str = "", depth: int | None 
     name = " ".join(name.split())
     found = _MONTH.fullmatch(name)
     if found is not None:
-        return _of_month(evidence, found[1], _month(found[2], found[3]), by=by, depth=depth)
+        with seen(evidence.connection, evidence.policy):
+            return _of_month(evidence, found[1], _month(found[2], found[3]), by=by, depth=depth)
+    if evidence.policy != DEFAULT:
+        remedy = "leave it out, or name one: mrr 2026-05"
+        raise problem("policy", f"{name!r} is the same under every policy", remedy)
     if by:
         raise problem("by", f"{name!r} is not a metric of a month", "leave it out, or name one: mrr 2026-05")
     for kind, look in _LOOKS.items():

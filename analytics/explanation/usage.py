@@ -134,7 +134,8 @@ def _rated(evidence: Evidence, line: Line, row: Measured, meter: Meter) -> Node:
     named = f", {row.dimensions}" if row.dimensions else ""
     text = f"{label(row.month)}, phase {row.phase_no}{named}: measured from {counted(row.events, 'event')}"
     found = events(evidence, line.account, row.key, meter)
-    if meter.aggregation in ("sum", "count", "unique_count") and found and total(found) == row.quantity:
+    adds_up = meter.aggregation in ("sum", "count", "unique_count") and evidence.log is not None
+    if adds_up and found and total(found) == row.quantity:
         shown = few(found, meter.unit, largest=evidence.largest, what="more events")
         whole = Node(text, row.quantity, meter.unit, shown)
     else:

@@ -14,11 +14,11 @@ from analytics.comparison import DIMENSIONS, Comparison, compare_each
 from analytics.condition import parse
 from analytics.guard import Guard, Verdict
 from metering.document import Problem, Problems, did_you_mean
-from simulator import tables
+from simulator import manifest, tables
 from simulator.failure import FAILED
 from simulator.page.comparison import Compared, page
 from simulator.publication import find
-from simulator.values import money_text, percent_text, to_json, visible, whole_money_text
+from simulator.values import money_text, money_texts, percent_text, to_json, visible
 
 SHOWN = ("stream", "plan", "segment")
 """The splits that a terminal shows without being asked; --json and the page have all."""
@@ -75,7 +75,7 @@ def request(
 
 def compare_runs(names: Sequence[str], asked: Request) -> int:
     """Compare the first run with each of the others. Returns 1 where a guard does not hold."""
-    first, *others = [find(name) for name in names]
+    first, *others = [_billed(find(name)) for name in names]
     with tables.terminal(sys.stderr).status(f"comparing {first} with {', '.join(map(str, others))}"):
         pairs = [
             Compared(f"{first} → {other}", found, guard.check_all(found, asked.guards), asked.by)
@@ -92,6 +92,13 @@ def compare_runs(names: Sequence[str], asked: Request) -> int:
         screen = tables.terminal(sys.stdout)
         _show(screen, pairs, asked)
     return 0 if all(verdict.holds for pair in pairs for verdict in pair.verdicts) else FAILED
+
+
+def _billed(run: Path) -> Path:
+    """Return a run. Raises Problems for a log that nothing has billed, and for a run that is not finished."""
+    if not (run / manifest.LEDGER).exists():
+        manifest.read(run)
+    return run
 
 
 def _write(found: Comparison, directory: Path) -> None:
@@ -133,6 +140,10 @@ def _show_pair(screen: Console, pair: Compared, top: int) -> None:
     found, currency = pair.found, pair.found.currency
     span = f"{found.months[0]} to {found.months[-1]}" if found.months else "no months"
     screen.print(Text.assemble((pair.title, "bold"), (f"  {span}", "dim")))
+    if found.part is not None:
+        screen.print(f"  of {found.part}", style="dim")
+    if not found.is_of_one_log:
+        screen.print("  of two logs: what customers did differs, not only what it cost", style="dim")
     screen.print()
     rows = [([row["measure"]], row) for row in found.totals.iter_rows(named=True)]
     _show_changes(screen, [""], rows, currency)
@@ -182,8 +193,8 @@ def _show_customers(screen: Console, found: Comparison, top: int) -> None:
         table.add_row(who, *_numbers(row, found.currency))
         for line in found.lines_of(row["account"], LINES).iter_rows(named=True):
             what = f"  {line['plan']} {line['price']} ({line['kind']}, {line['cause']})"
-            ends = [Text(cell, style="dim") for cell in _ends(line, found.currency)]
-            table.add_row(Text(visible(what), style="dim"), *ends, _money(line["change"], found.currency), "")
+            *ends, change = _ends_and_change(line, found.currency)
+            table.add_row(Text(visible(what), style="dim"), *(Text(cell, "dim") for cell in ends), change, "")
     screen.print(table)
 
 
@@ -197,7 +208,7 @@ def _show_together(screen: Console, pairs: Sequence[Compared]) -> None:
         table.add_column(visible(pair.found.after.name), justify="right")
     for number, row in enumerate(pairs[0].found.totals.iter_rows(named=True)):
         rows = [pair.found.totals.row(number, named=True) for pair in pairs]
-        before = _ends(row, pairs[0].found.currency)[0]
+        before = _ends_and_change(row, pairs[0].found.currency)[0]
         table.add_row(row["measure"], before, *(_numbers(one, pairs[0].found.currency)[2] for one in rows))
     screen.print(table)
 
@@ -241,28 +252,20 @@ def _show_changes(
 
 def _numbers(row: Mapping[str, Any], currency: str, *, cents: bool = False) -> list[str | Text]:
     """Write before, after, change (with its cents, if asked for) and relative change of a row."""
-    change = _cents(row["change"], currency) if cents else _changed(row, currency)
-    return [*_ends(row, currency), change, _percent(row["relative"])]
+    before, after, change = _ends_and_change(row, currency)
+    if cents:
+        change = _cents(row["change"], currency)
+    return [before, after, change, _percent(row["relative"])]
 
 
-def _ends(row: Mapping[str, Any], currency: str) -> list[str]:
-    values = [row["before"], row["after"]]
-    if row.get("measure") in RATIOS:
-        return [percent_text(value) for value in values]
-    return ["–" if value is None else whole_money_text(value, currency) for value in values]
-
-
-def _changed(row: Mapping[str, Any], currency: str) -> Text:
+def _ends_and_change(row: Mapping[str, Any], currency: str) -> tuple[str, str, Text]:
+    """Write before, after and change of a row: they have cents where one of them is small."""
     change = row["change"]
-    if change is None:
-        return Text("–")
     if row.get("measure") in RATIOS:
-        return _signed(change, f"{change * 100:z,.1f} pp")
-    return _money(change, currency)
-
-
-def _money(change: Any, currency: str) -> Text:
-    return _signed(change, whole_money_text(change, currency))
+        points = Text("–") if change is None else _signed(change, f"{change * 100:z,.1f} pp")
+        return percent_text(row["before"]), percent_text(row["after"]), points
+    before, after, words = money_texts((row["before"], row["after"], change), currency)
+    return before, after, Text(words) if change is None else _signed(change, words)
 
 
 def _cents(change: Any, currency: str) -> Text:

@@ -11,6 +11,7 @@ from rich.text import Text
 from analytics.explanation import explain
 from analytics.explanation.node import Node
 from analytics.explanation.words import is_currency, number, plural
+from analytics.policy import named
 from billing.money import minor_units
 from simulator import manifest, tables
 from simulator.publication import find
@@ -33,16 +34,27 @@ class Row(NamedTuple):
 
 
 def explain_thing(
-    name: str, words: Sequence[str], *, by: str, depth: int | None, largest: int, as_json: bool
+    name: str,
+    words: Sequence[str],
+    *,
+    by: str,
+    depth: int | None,
+    largest: int,
+    policy: str = "",
+    as_json: bool,
 ) -> int:
     """Print why a number of a run is what it is."""
     run = find(name)
     manifest.read(run)
-    node = explain(run, " ".join(words), by=by, depth=depth, largest=largest)
+    taken = named(policy)
+    node = explain(run, " ".join(words), by=by, depth=depth, largest=largest, policy=taken)
     if as_json:
-        sys.stdout.write(to_json(node.to_dict()) + "\n")
+        sys.stdout.write(to_json({**node.to_dict(), "policy": taken.hash}) + "\n")
         return 0
-    _show(tables.terminal(sys.stdout), node)
+    screen = tables.terminal(sys.stdout)
+    _show(screen, node)
+    if policy:
+        screen.print(f"  policy {taken.name}, {taken.hash}", style="dim")
     return 0
 
 

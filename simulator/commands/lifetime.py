@@ -9,8 +9,10 @@ import polars as pl
 from rich.console import Console
 
 from analytics.dimension import OF_ACCOUNTS, Dimension
+from analytics.lens import seen
 from analytics.lifetime import METHODS, lifetime_values, realised
 from analytics.payback import paybacks
+from analytics.policy import named
 from analytics.renewal import renewal_fits
 from analytics.repurchase import purchase_fits
 from analytics.survival import median, survival
@@ -30,22 +32,26 @@ Columns = dict[str, tuple[str, Cell]]
 """The columns of a table: their titles, and how a value is written."""
 
 
-def lifetime(name: str, *, by: str | None, every: int, as_json: bool) -> int:
-    """Print survival, renewals, purchases, lifetime values and paybacks of a run's customers."""
+def lifetime(name: str, *, by: str | None, every: int, policy: str, as_json: bool) -> int:
+    """Print survival, renewals, purchases, lifetime values and paybacks of a run's customers.
+
+    Who is a customer from when to when, and what a month of one is worth, is as the policy says.
+    """
     run = find(name)
     currency = manifest.read(run)["price_book"]["currency"]
-    part = _dimension(by)
+    part, taken = _dimension(by), named(policy)
     if every < 1:
         raise problem("--every", f"{every} months", "give 1 for months, 3 for quarters, 12 for years")
     with (
         connect(run / manifest.LEDGER) as ledger,
         tables.terminal(sys.stderr).status("following the customers"),
+        seen(ledger, taken),
     ):
         found = {
             "survival": survival(ledger, part),
             "realised": realised(ledger, part),
-            "values": lifetime_values(ledger, part),
-            "paybacks": paybacks(ledger, part, every=every),
+            "values": lifetime_values(ledger, part, taken),
+            "paybacks": paybacks(ledger, part, every=every, policy=taken),
         }
         missing = ""
         try:
@@ -53,11 +59,14 @@ def lifetime(name: str, *, by: str | None, every: int, as_json: bool) -> int:
         except Problems as lacking:
             missing = str(lacking.problems[0].remedy)
     if as_json:
-        told = {name: frame.to_dicts() for name, frame in found.items()}
+        told: dict[str, Any] = {name: frame.to_dicts() for name, frame in found.items()}
+        told["policy"] = taken.hash
         sys.stdout.write(to_json(told | ({"missing": missing} if missing else {})) + "\n")
         return 0
     screen = tables.terminal(sys.stdout)
     _show(screen, found, by, currency)
+    if policy:
+        screen.print(f"\n  policy {taken.name}, {taken.hash}", style="dim")
     if missing:
         screen.print(f"\n  renewals and purchases are fitted with scipy: {missing}", style="yellow")
     return 0

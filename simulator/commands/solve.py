@@ -2,10 +2,10 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.console import Console
 
@@ -20,6 +20,7 @@ from metering.extension import Layers
 from simulator import failure, manifest, tables
 from simulator.commands.run import stop_request
 from simulator.publication import find
+from simulator.replay import Change, arrival, prepare
 from simulator.solve import solution
 from simulator.solve.curve import ALLOWED, BEST, REFUSED, drawn
 from simulator.solve.number import Free, free
@@ -52,6 +53,7 @@ class Asked(NamedTuple):
     tick: str = ""
     out: Path | None = None
     as_json: bool = False
+    change: Change = Change()
 
 
 def solve_prices(name: str, *, prices: Path | None, asked: Asked) -> int:
@@ -67,6 +69,7 @@ def solve_prices(name: str, *, prices: Path | None, asked: Asked) -> int:
     aside, began = tables.terminal(sys.stderr), time.monotonic()
     with aside.status(f"reading {source}"):
         log = opened(source)
+        prepared = prepare(source, log, asked.change) if asked.change.is_asked else None
         before = _before(source)
     with stop_request() as stopping, aside.status("searching") as status:
 
@@ -83,6 +86,7 @@ def solve_prices(name: str, *, prices: Path | None, asked: Asked) -> int:
             free=numbers,
             goal=goal,
             constraints=constraints,
+            transition=None if prepared is None else prepared.transition,
             say=say,
         )
         try:
@@ -91,12 +95,14 @@ def solve_prices(name: str, *, prices: Path | None, asked: Asked) -> int:
             failure.say(f"stopped after {len(task.trials)} price books; nothing was found", failure.YELLOW)
             return failure.INTERRUPTED
     seconds = time.monotonic() - began
+    how = None if prepared is None else prepared.contents
     if asked.out is not None:
-        solution.write(asked.out, base, task, found, name=book.name)
+        solution.write(asked.out, base, task, found, name=book.name, how=arrival(how) if how else "")
     if asked.as_json:
-        sys.stdout.write(to_json({**solution.told(task, found), "seconds": round(seconds, 3)}) + "\n")
+        told = {**solution.told(task, found), "transition": how, "seconds": round(seconds, 3)}
+        sys.stdout.write(to_json(told) + "\n")
     else:
-        _show(tables.terminal(sys.stdout), task, found, out=asked.out)
+        _show(tables.terminal(sys.stdout), task, found, out=asked.out, how=how)
         aside.print(f"  {len(found.tried)} price books tried in {seconds:.1f} s")
     return 0 if found.state == "solved" else 1
 
@@ -172,9 +178,13 @@ def _constraints(asked: Asked) -> list[Condition]:
     return found
 
 
-def _show(screen: Console, task: Task, found: Solution, *, out: Path | None) -> None:
+def _show(
+    screen: Console, task: Task, found: Solution, *, out: Path | None, how: Mapping[str, Any] | None
+) -> None:
     state = {"solved": "green", "infeasible": "red", "out of reach": "yellow"}
     screen.print(f"{task.goal}: {found.state}", style=f"bold {state[found.state]}")
+    if how is not None:
+        screen.print(f"  {arrival(how)}", style="dim")
     for one, number in zip(task.free, found.best.numbers, strict=True):
         today = "times today's" if one.is_factor else f"({decimal_text(one.today)} today)"
         screen.print(f"  {one.name} = {decimal_text(number)} {today}")
@@ -205,6 +215,8 @@ def _why_not(task: Task, found: Solution) -> list[str]:
     """Say what stands in the way, where what is wanted cannot be had."""
     if found.state == "out of reach":
         ranges = ", ".join(f"{decimal_text(one.low)} to {decimal_text(one.high)}" for one in task.free)
+        if len({one.value for one in found.tried}) == 1:
+            return [f"no number of {ranges} moves {task.goal.measure}: nobody is billed by it"]
         nearest = "this is the nearest that holds" if task.constraints else "this is the nearest"
         return [f"no number of {ranges} reaches {task.goal}; {nearest}"]
     if found.state == "solved" or found.alone is None:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -10,7 +10,7 @@ from typing import NamedTuple, cast
 from rich.console import Console
 
 from billing.transition import POLICIES, Policy
-from metering.document import Problem, Problems, did_you_mean
+from metering.document import Problem, Problems, did_you_mean, problem
 from simulator import failure, tables
 from simulator.commands.run import parsed, stop_request
 from simulator.processes import Interrupted, cores
@@ -19,6 +19,7 @@ from simulator.values import duration_text, to_json
 from simulator.whatif import display, record
 from simulator.whatif.answer import answer, told
 from simulator.whatif.experiment import Case, Outcome, Question, attempt_all, read
+from simulator.whatif.page import Heading, page
 from simulator.whatif.sweep import Sweep, sweeps
 
 SEEDS_MAX = 10_000
@@ -36,8 +37,9 @@ class Asked(NamedTuple):
     sweeps: Sequence[str] = ()
     since: str = ""
     policy: str = "now"
-    phase_months: int = 1
+    phase_months: int | None = None
     out: Path | None = None
+    html: Path | None = None
     as_json: bool = False
 
 
@@ -48,6 +50,10 @@ def whatif(
     question = _question(name, prices, {**parsed(settings), **named}, asked)
     tried = sweeps(asked.sweeps)
     loaded, _ = read(question)
+    last = list(loaded.scenario.periods())[-1]
+    if question.from_on is not None and question.from_on > last.starts_on:
+        remedy = "name a month before, or give more --months"
+        raise problem(f"--from {asked.since}", f"the company is followed to {last.label}", remedy)
     cases = _cases(question, loaded, tried, asked.seeds)
     began = time.monotonic()
     try:
@@ -60,40 +66,57 @@ def whatif(
     data = {"scenario": loaded.scenario.name, "prices": str(prices), **told(found)}
     if asked.out is not None:
         record.write(asked.out, data, outcomes)
+    span = f"{loaded.scenario.months} months from {loaded.scenario.starts_on:%Y-%m}"
+    if asked.html is not None:
+        known = display.priors_text(loaded)
+        heading = Heading(loaded.scenario.title, str(prices), span, loaded.book.currency, known)
+        record.keep_page(asked.html, page(found, heading))
     if asked.as_json:
         sys.stdout.write(to_json({**data, "seconds": round(seconds, 3)}) + "\n")
         return 0
     screen = tables.terminal(sys.stdout)
-    months = f"{loaded.scenario.months} months from {loaded.scenario.starts_on:%Y-%m}"
     seeds = f"{asked.seeds} seed{'s' * (asked.seeds > 1)}"
-    screen.print(f"{loaded.scenario.title} under {prices}: {months}, {seeds}", style="bold")
+    screen.print(f"{loaded.scenario.title} under {prices}: {span}, {seeds}", style="bold")
     display.show(screen, found, loaded)
     if asked.out is not None:
         screen.print(f"\n  every number of every seed is in {asked.out / record.TRIALS}")
+    if asked.html is not None:
+        screen.print(f"\n  written to {asked.html}", style="dim")
     return 0
 
 
 def _question(name: str, prices: Path, settings: Mapping[str, str], asked: Asked) -> Question:
     """Read the options. Raises Problems for all that are wrong."""
-    problems, from_on = [], None
-    if not 1 <= asked.seeds <= SEEDS_MAX:
-        problems.append(Problem("--seeds", f"{asked.seeds} seeds", f"give 1 to {SEEDS_MAX}"))
-    if asked.jobs < 0:
-        problems.append(Problem("--jobs", f"{asked.jobs} processes", "give 1 or more"))
+    problems, from_on = list(_flaws(asked)), None
     if asked.since:
         try:
             from_on = date.fromisoformat(f"{asked.since}-01")
         except ValueError:
             problems.append(Problem("--from", f"{asked.since!r} is no month", "write it like 2026-07"))
-    usable = [one for one in POLICIES if one != "cohort"]  # who is in a cohort is not known before the run
-    if asked.policy not in usable:
-        remedy = did_you_mean(asked.policy, usable)
-        problems.append(Problem("--policy", f"there is no policy {asked.policy!r} here", remedy))
     if problems:
         raise Problems(problems)
     if asked.out is not None:
         record.check(asked.out)
-    return Question(name, prices, settings, cast("Policy", asked.policy), from_on, asked.phase_months)
+    if asked.html is not None:
+        record.check_page(asked.html)
+    months = asked.phase_months or 1
+    return Question(name, prices, settings, cast("Policy", asked.policy), from_on, months)
+
+
+def _flaws(asked: Asked) -> Iterator[Problem]:
+    """Yield what is wrong with the numbers and with the policy."""
+    if not 1 <= asked.seeds <= SEEDS_MAX:
+        yield Problem("--seeds", f"{asked.seeds} seeds", f"give 1 to {SEEDS_MAX}")
+    if asked.jobs < 0:
+        yield Problem("--jobs", f"{asked.jobs} processes", "give 1 or more")
+    usable = [one for one in POLICIES if one != "cohort"]  # who is in a cohort is not known before the run
+    if asked.policy not in usable:
+        remedy = did_you_mean(asked.policy, usable)
+        yield Problem("--policy", f"there is no policy {asked.policy!r} here", remedy)
+    elif asked.phase_months and asked.policy != "phased":
+        yield Problem("--phase-months", "goes with --policy phased", "add that, or leave it out")
+    elif asked.policy == "phased" and not asked.phase_months:
+        yield Problem("--policy phased", "needs --phase-months", "add it")
 
 
 def _cases(question: Question, loaded: Loaded, tried: Sequence[Sweep], count: int) -> list[Case]:

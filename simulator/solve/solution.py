@@ -43,8 +43,10 @@ def check(out: Path) -> None:
         raise problem(f"--out {out}", "is no file", "name a file that ends with .toml")
 
 
-def write(out: Path, base: Path, task: Task, found: Solution, *, name: str) -> None:
+def write(out: Path, base: Path, task: Task, found: Solution, *, name: str, how: str = "") -> None:
     """Write a price book that extends the base by the numbers that were found, and read it again.
+
+    `how` says who comes to it when, where that is not everybody at once.
 
     Raises Problems where it would extend itself, and where it cannot be read as the book that was solved.
     """
@@ -54,7 +56,7 @@ def write(out: Path, base: Path, task: Task, found: Solution, *, name: str) -> N
     below = os.path.relpath(base.resolve(), out.resolve().parent)
     table: dict[str, Any] = {EXTENDS: below, "name": f"{name}, solved"} | only(task.data, numbers)
     out.parent.mkdir(parents=True, exist_ok=True)
-    head = f"# {found.goal}: {found.state} by saasim solve\n"
+    head = f"# {found.goal}: {found.state} by saasim solve\n" + (f"# {how}\n" if how else "")
     out.write_text(head + to_toml(table, keeps_empty=True), "utf-8")
     solved = task.book(found.at)
     assert price_book.load(out).plans == solved.plans, f"{out} is not the book that was solved"

@@ -136,15 +136,24 @@ def targets(
     return targets(name, plan=plan, as_json=as_json)
 
 
-@app.command(epilog=example("saasim lifetime dbgpt", "saasim lifetime dbgpt --by segment --every 12 --json"))
+@app.command(
+    epilog=example(
+        "saasim lifetime dbgpt",
+        "saasim lifetime dbgpt --by segment --every 12 --json",
+        "saasim lifetime dbgpt --policy chartmogul",
+    )
+)
 def lifetime(
     *,
     name: Run,
     by: Annotated[str | None, typer.Option(metavar="PART", help="Split by segment or channel.")] = None,
     every: Annotated[int, typer.Option(metavar="N", help="How many months make a cohort.")] = 3,
+    policy: Annotated[
+        str, typer.Option(metavar="POLICY", help="Who is a customer: a preset, or field=value,...")
+    ] = "",
     as_json: Json = False,
 ) -> int:
     """Show how long customers stay, what they are worth by every method, and when they have paid back."""
     from simulator.commands.lifetime import lifetime
 
-    return lifetime(name, by=by, every=every, as_json=as_json)
+    return lifetime(name, by=by, every=every, policy=policy, as_json=as_json)

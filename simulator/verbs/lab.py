@@ -7,6 +7,24 @@ import typer
 
 from simulator.verbs.app import Json, Run, app, example
 
+Policy = Annotated[
+    str, typer.Option(metavar="WHO", help="Who gets the new book when: now, new, renewal, phased, cohort.")
+]
+"""The words in which a change of prices is told, the same wherever one can be."""
+
+FromMonth = Annotated[
+    str, typer.Option("--from", metavar="MONTH", help="The month of the change, if not the log's first.")
+]
+PhaseMonths = Annotated[
+    int | None, typer.Option(metavar="N", min=1, max=120, help="Over how many months it is phased.")
+]
+Cohort = Annotated[
+    str, typer.Option(metavar="SQL", help="The accounts of the cohort, asked of the run's ledger.")
+]
+Base = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="The book before the change, if not the run's own.")
+]
+
 
 @app.command(
     "import",
@@ -50,6 +68,7 @@ def import_(
         "saasim replay dbgpt --prices flat.toml --prices tiers.toml --out runs/what-if",
         "saasim replay dbgpt --prices b.toml --policy renewal --from 2026-07 --out runs/renewals",
         "saasim replay dbgpt --prices b.toml --policy phased --from 2026-07 --phase-months 6 --out runs/b",
+        """saasim replay dbgpt --prices b.toml --where "segment = 'smb'" --out runs/smb-b""",
         """saasim replay dbgpt --prices b.toml --policy cohort --from 2026-07 --out runs/smb \\
       --cohort "select account from accounts where segment = 'smb'\"""",
     )
@@ -63,33 +82,31 @@ def replay(
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Where the new run goes; of several, DIR-BOOK each.")
     ],
-    policy: Annotated[
-        str,
-        typer.Option(metavar="WHO", help="Who gets the new book when: now, new, renewal, phased, cohort."),
-    ] = "",
-    from_month: Annotated[
-        str, typer.Option("--from", metavar="MONTH", help="The month of the change, if not the log's first.")
-    ] = "",
-    phase_months: Annotated[
-        int | None, typer.Option(metavar="N", min=1, max=120, help="Over how many months it is phased.")
+    policy: Policy = "",
+    from_month: FromMonth = "",
+    phase_months: PhaseMonths = None,
+    cohort: Cohort = "",
+    base: Base = None,
+    accounts: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAMES|FILE", help="Bill only these: a,b,c, or a file with a name a line."),
     ] = None,
-    cohort: Annotated[
-        str, typer.Option(metavar="SQL", help="The accounts of the cohort, asked of the run's ledger.")
+    where: Annotated[
+        str, typer.Option(metavar="SQL", help="Bill only the accounts of which this is so.")
     ] = "",
-    base: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The book before the change, if not the run's own.")
-    ] = None,
     as_json: Json = False,
 ) -> int:
     """Bill a recorded log under other price books, each a new run. Only prices change: nobody reacts.
 
-    With a policy the book before goes on to hold until each customer comes to the new one.
+    With a policy the book before goes on to hold until each customer comes to the new one. Of some accounts
+    alone the new run has their events and nobody else's.
     """
     from simulator.commands.replay import replay
-    from simulator.replay import Change
+    from simulator.replay import Change, Choice
 
     change = Change(policy, from_month, phase_months, cohort, base)
-    return replay(name, prices=prices, out=out, change=change, as_json=as_json)
+    choice = Choice(tuple(accounts or ()), where)
+    return replay(name, prices=prices, out=out, change=change, choice=choice, as_json=as_json)
 
 
 @app.command(
@@ -137,7 +154,7 @@ def compare(
 @app.command(
     epilog=example(
         "saasim whatif dbgpt --prices my-prices.toml --months 12 --seeds 10",
-        "saasim whatif dbgpt --prices my-prices.toml --seeds 10 --sweep acquisition=-1.5:0:4",
+        "saasim whatif dbgpt --prices my-prices.toml --seeds 10 --sweep acquisition=-1.5:0:4 --html b.html",
     )
 )
 def whatif(
@@ -152,13 +169,14 @@ def whatif(
     policy: Annotated[
         str, typer.Option(metavar="POLICY", help="Who comes to it: now, new, renewal or phased.")
     ] = "now",
-    phase_months: Annotated[int, typer.Option(metavar="N", help="How long phased takes.")] = 1,
+    phase_months: PhaseMonths = None,
     sweep: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=VALUES", help="Try values (-1,-0.5 or LOW:HIGH:STEPS); repeat at will."),
     ] = None,
     jobs: Annotated[int, typer.Option(metavar="N", help="Processes; all cores without it.")] = 0,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where every number is kept.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page to this file.")] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the scenario; repeat at will."),
@@ -169,7 +187,7 @@ def whatif(
     from simulator.commands.whatif import Asked, whatif
 
     named = {"months": months} if months else {}
-    asked = Asked(seeds, jobs, sweep or (), since, policy, phase_months, out, as_json)
+    asked = Asked(seeds, jobs, sweep or (), since, policy, phase_months, out, html, as_json)
     return whatif(scenario, prices=prices, settings=settings or (), named=named, asked=asked)
 
 
@@ -177,6 +195,8 @@ def whatif(
     epilog=example(
         "saasim solve dbgpt --free plans.professional.prices.seats.unit_price --target 'nrr_delta == 0'",
         "saasim solve dbgpt --free plans.*.prices.calls.unit_price=0.5:2 --maximize revenue_change",
+        "saasim solve dbgpt --free plans.*.prices.seats.unit_price --target 'billed_change == 5%' \\\n"
+        "      --policy renewal --from 2026-07",
     )
 )
 def solve(
@@ -198,6 +218,11 @@ def solve(
     tick: Annotated[
         str, typer.Option(metavar="STEP", help="What numbers are rounded to, if not to cents or finer.")
     ] = "",
+    policy: Policy = "",
+    from_month: FromMonth = "",
+    phase_months: PhaseMonths = None,
+    cohort: Cohort = "",
+    base: Base = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where the price book with the numbers goes.")
     ] = None,
@@ -205,11 +230,14 @@ def solve(
 ) -> int:
     """Search for the prices with which a run comes to what you want, as if nobody reacted to them.
 
-    Ends with 1 where they cannot be had.
+    With a policy the run's own book goes on to hold until each customer comes to the new prices. Ends with 1
+    where they cannot be had.
     """
     from simulator.commands.solve import Asked, solve_prices
+    from simulator.replay import Change
 
-    asked = Asked(free, target, maximize, minimize, subject_to or (), guards, tick, out, as_json)
+    change = Change(policy, from_month, phase_months, cohort, base)
+    asked = Asked(free, target, maximize, minimize, subject_to or (), guards, tick, out, as_json, change)
     return solve_prices(name, prices=prices, asked=asked)
 
 
@@ -217,6 +245,7 @@ def solve(
     epilog=example(
         "saasim explain dbgpt INV-2026-03-smb-2512-0005/2",
         "saasim explain dbgpt mrr 2026-05 --by segment=smb",
+        "saasim explain dbgpt nrr 2026-05 --policy chartmogul",
     )
 )
 def explain(
@@ -234,9 +263,12 @@ def explain(
     ] = "",
     depth: Annotated[int | None, typer.Option(metavar="N", min=0, help="How many levels to show.")] = None,
     top: Annotated[int, typer.Option(metavar="N", min=1, help="Of many parts, show the N largest.")] = 5,
+    policy: Annotated[
+        str, typer.Option(metavar="POLICY", help="How metrics are taken: a preset, or field=value,...")
+    ] = "",
     as_json: Json = False,
 ) -> int:
     """Walk a number back: formula, entries, lines, their arithmetic, usage, events, and the price."""
     from simulator.commands.explain import explain_thing
 
-    return explain_thing(name, thing, by=by, depth=depth, largest=top, as_json=as_json)
+    return explain_thing(name, thing, by=by, depth=depth, largest=top, policy=policy, as_json=as_json)

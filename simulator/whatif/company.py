@@ -10,6 +10,8 @@ from billing.changeover import bill_both
 from billing.close import close
 from billing.ledger import Ledger
 from billing.price_book import PriceBook
+from billing.rebilling import engine
+from billing.settlement import Settlement
 from billing.transition import Transition
 from metering.log import Log
 from metering.period import Period
@@ -32,24 +34,17 @@ def lived(
 
     Raises Interrupted where `stopping` says so, between two months.
     """
-    ledger = Ledger.create()
     try:
         if change is None:
-            ended = live(
-                world,
-                scenario=scenario,
-                book=book,
-                log=log,
-                ledger=ledger,
-                progress=_unseen,
-                stopping=stopping,
-            )
+            tables = live(world, scenario=scenario, book=book, log=log, progress=_unseen, stopping=stopping)
         else:
-            ended = _change(world, scenario, book, log, ledger=ledger, change=change, stopping=stopping)
+            tables = _change(world, scenario, book, log, change=change, stopping=stopping)
     finally:
         gc.unfreeze()
-    if not ended:
+    if tables is None:
         raise Interrupted
+    ledger = Ledger.create()
+    ledger.post(tables)
     return ledger
 
 
@@ -59,35 +54,29 @@ def _change(
     book: PriceBook,
     log: Log,
     *,
-    ledger: Ledger,
     change: Transition,
     stopping: Callable[[], bool],
-) -> bool:
-    """Let a company live from one book to another, and say whether it came to the end.
+) -> Settlement | None:
+    """Let a company live from one book to another; None where it was stopped between two months.
 
     Once both books are at work, what agents hear of a month is billed with all months before it: who comes
     to the new book when depends on the subscriptions' whole lives.
     """
-    carried = Carried()
+    carried, connection = Carried(), engine().cursor()
     for period in scenario.periods():
         if stopping():
-            return False
+            return None
         gc.freeze()
         happened = world.live(period)
         log.append(period, happened.facts, happened.usage)
         if change.from_on is not None and period.starts_on < change.from_on:
-            billed = bill(
-                [period], log=log, book=change.before, carried=carried, connection=ledger.connection
-            )
+            billed = bill([period], log=log, book=change.before, carried=carried, connection=connection)
             carried = billed.carried
         else:
-            whole = bill_both(
-                log.periods, log=log, book=book, transition=change, connection=ledger.connection
-            )
+            whole = bill_both(log.periods, log=log, book=book, transition=change, connection=connection)
             billed = _of_month(whole, period)
         world.hear(heard(billed))
-    ledger.post(close(log, book=book, connection=ledger.connection, transition=change))
-    return True
+    return close(log, book=book, connection=connection, transition=change)
 
 
 def _of_month(billed: Billed, period: Period) -> Billed:

@@ -19,8 +19,12 @@ from simulator.whatif.answer import PRICE, Answer, Even, Swept
 SPLITS = ("year", "segment", "plan")
 """What the effect on revenue is split by."""
 
+TITLES = {"committed_mrr": "committed MRR", "nrr": "NRR"}
+"""What measures are called where that is not their own name."""
+
 EFFECTS = ("mechanical", "total", "reaction")
 
+_LARGE = 1_000  # from here on a mean of counts needs no decimals
 _WIDE = 100  # from here on a variance ratio needs no decimal
 
 Writer = Callable[[float], str]
@@ -31,10 +35,10 @@ def show(screen: Console, found: Answer, loaded: Loaded) -> None:
     currency = loaded.book.currency
     totals = [one for one in found.effects if one.place.split == "total" and one.before is not None]
     screen.print()
-    _show_effects(screen, "", totals, currency, name=lambda place: place.measure.replace("_", " "))
+    _show_effects(screen, "", totals, currency, name=lambda place: title(place.measure))
     _say_what_it_is(screen, found, loaded)
     for split in SPLITS:
-        parts = [one for one in found.effects if one.place[::2] == (split, "revenue") and _moves(one)]
+        parts = [one for one in found.effects if one.place[::2] == (split, "revenue") and moves(one)]
         if len(parts) > 1:
             screen.print(f"\nrevenue, by {split}", style="bold")
             _show_effects(screen, split, parts, currency, name=lambda place: place.part or "–")
@@ -47,7 +51,8 @@ def show(screen: Console, found: Answer, loaded: Loaded) -> None:
         _show_sweep(screen, swept, currency)
 
 
-def _moves(one: Effect) -> bool:
+def moves(one: Effect) -> bool:
+    """Whether a price change moves this at all."""
     known = (getattr(one, name) for name in EFFECTS)
     return any(part is not None and (part.mean or part.sd) for part in known)
 
@@ -60,8 +65,9 @@ def _show_effects(
     for column in ("own prices", *EFFECTS, "variance removed"):
         table.add_column(column, justify="right")
     for one in found:
-        write = writer(one.place.measure, currency)
-        level = "–" if one.before is None else write(one.before.mean)
+        measure = one.place.measure
+        level = "–" if one.before is None else writer(measure, currency)(one.before.mean)
+        write = change_writer(measure, currency)
         cells = [interval_text(getattr(one, effect), write) for effect in EFFECTS]
         table.add_row(name(one.place), level, *cells, times_text(one.variance_removed))
     screen.print(table)
@@ -71,13 +77,16 @@ def _say_what_it_is(screen: Console, found: Answer, loaded: Loaded) -> None:
     if found.seeds == 1:
         screen.print("\n  one seed has no interval: chance alone may make such a difference", style="yellow")
         return
-    known = "what is known of customers is taken as certain; give priors a spread in the scenario"
+    said = f"± is the {CONFIDENCE:.0%} interval of {found.seeds} paired seeds; {priors_text(loaded)}"
+    screen.print(f"\n  {said}", style="dim")
+
+
+def priors_text(loaded: Loaded) -> str:
+    """Say whether what is not known of customers is in the intervals."""
     widths = sorted(_priors(loaded))
     if widths:
-        known = f"what is not known of customers is in it: {', '.join(widths)}"
-    screen.print(
-        f"\n  ± is the {CONFIDENCE:.0%} interval of {found.seeds} paired seeds; {known}", style="dim"
-    )
+        return f"what is not known of customers is in it: {', '.join(widths)}"
+    return "what is known of customers is taken as certain; give priors a spread in the scenario"
 
 
 def _priors(loaded: Loaded) -> set[str]:
@@ -98,7 +107,10 @@ def _show_channels(screen: Console, found: Answer, currency: str) -> None:
         table.add_row(name, interval_text(one, writer("billed", currency)))
     screen.print(table)
     changed = {name: pair for name, pair in found.counts.items() if pair[0] != pair[1]}
-    told = (f"{name.replace('_', ' ')} {one:,.4g} → {other:,.4g}" for name, (one, other) in changed.items())
+    told = (
+        f"{name.replace('_', ' ')} {count_text(one)} → {count_text(other)}"
+        for name, (one, other) in changed.items()
+    )
     screen.print(f"  {', '.join(told)}", style="dim")
 
 
@@ -133,6 +145,23 @@ def _show_sweep(screen: Console, swept: Swept, currency: str) -> None:
             interval_text(customers.total, writer("customers", currency)),
         )
     screen.print(table)
+
+
+def title(measure: str) -> str:
+    """Return what a measure is called."""
+    return TITLES.get(measure, measure.replace("_", " "))
+
+
+def count_text(number: float) -> str:
+    """Write a count that is a mean of companies."""
+    return f"{number:,.0f}" if abs(number) >= _LARGE else f"{number:,.4g}"
+
+
+def change_writer(measure: str, currency: str) -> Writer:
+    """Return how changes of a measure are written: those of shares in percentage points."""
+    if Place("", "", measure).is_ratio:
+        return lambda number: f"{number * 100:z,.1f} pp"
+    return writer(measure, currency)
 
 
 def writer(measure: str, currency: str) -> Writer:

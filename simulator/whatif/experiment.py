@@ -100,7 +100,11 @@ def attempt(case: Case, stopping: Callable[[], bool] = lambda: False) -> Outcome
         other = Log.create(Path(folder) / "after")
         after = lived(then, company.scenario, book, other, change=change, stopping=stopping)
         replayed = replay(log, book, transition=change)
-    ledgers = (before.connection, replayed.connection, after.connection)
+        ledgers = (
+            before.connection,
+            replayed.connection,
+            after.connection,
+        )  # a replay reads its log until here
     told = [reaction.counts(one) for one in (before.connection, after.connection)]
     found = Trial(
         case.seed,

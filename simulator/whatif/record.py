@@ -24,6 +24,19 @@ def check(out: Path) -> None:
         raise problem(f"--out {out}", "is a directory that holds something else", remedy)
 
 
+def check_page(file: Path) -> None:
+    """See that a page can be written there: a run of hours is not to end in vain. Raises Problems."""
+    if file.is_dir():
+        raise problem(f"--html {file}", "is a directory", "name a file that ends with .html")
+    if not file.parent.is_dir():
+        raise problem(f"--html {file}", f"there is no directory {file.parent}", "make it, or name another")
+
+
+def keep_page(file: Path, text: str) -> None:
+    """Write the page of an experiment."""
+    file.write_text(text, "utf-8")
+
+
 def write(out: Path, told: Mapping[str, Any], outcomes: Sequence[Outcome]) -> None:
     """Write the record of an experiment."""
     out.mkdir(parents=True, exist_ok=True)

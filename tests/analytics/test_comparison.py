@@ -178,6 +178,27 @@ def test_a_book_that_bills_nothing_any_more_is_compared_in_all_months(tmp_path: 
     assert "unexplained" not in found.causes["cause"]
 
 
+def test_a_book_that_drops_a_price_of_a_year_is_compared(tmp_path: Path) -> None:
+    """What it billed is gone, and what another price of a year bills more is told beside it."""
+    yearly = BOOK.replace("allowance = 1000", 'window = "year"\nallowance = 1000')
+    exams = """[meters.exams]
+[plans.pro.prices.exams]
+meter = "exams"
+window = "year"
+unit_price = 50
+"""
+    facts = (
+        FACTS + "2026-02-03  small-1  usage.recorded  exams 2\n2026-02-04  small-1  usage.recorded  calls 1\n"
+    )
+    found = compared(
+        tmp_path, yearly + exams, yearly.replace("unit_price = 0.01", "unit_price = 0.02"), facts
+    )
+
+    # small: 2,000 calls of January and 1 of February a cent dearer, and two exams of 50 that nobody bills.
+    assert Decimal("20.01") - 100 == found.customers["change"].sum()
+    assert "unexplained" not in found.causes["cause"]
+
+
 def test_a_customer_who_signs_up_later_is_still_one_customer(tmp_path: Path) -> None:
     """Two logs may let an account come in another segment or quarter: its bills are compared all the same."""
     moved = FACTS.replace("s@example.com smb", "s@example.com mid_market")

@@ -8,6 +8,7 @@ import re
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -249,6 +250,18 @@ def test_a_replay_is_explained_by_the_book_that_billed_each_line(tmp_path: Path)
         "3 seats at $30.00",
         "5 seats at $36.00",
     ]
+
+
+def test_a_replay_in_memory_leads_to_its_events_and_without_its_log_says_so(tmp_path: Path) -> None:
+    """A replay knows its log; a ledger alone explains every usage line by what was measured."""
+    found = replay(record(tmp_path, TOLD, 3), book(TEAM))
+    events = [node for node in explain(found, "INV-2026-01-acme/1").walk() if node.source.startswith("event")]
+    bare = SimpleNamespace(connection=found.connection, book=found.book)
+    alone = explain(bare, "INV-2026-01-acme/1")
+
+    assert [900, 800] == [node.amount for node in events]
+    assert explain(found, "INV-2026-01-acme/1").amount == alone.amount
+    assert any("which is not at hand" in node.text for node in alone.walk())
 
 
 def test_a_bill_during_the_month_is_what_usage_comes_to_less_what_was_billed(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Explanations of metrics: each formula comes to the metric, and its parts are the ledger's own rows."""
 
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 
@@ -9,6 +10,7 @@ import pytest
 from analytics.dimension import SPLITS
 from analytics.explanation import Evidence, explain
 from analytics.metrics import METRICS, monthly, monthly_by
+from analytics.policy import PRESETS, named
 from metering.document import Problems
 from tests import stories
 from tests.analytics.explanations import evidence, shown
@@ -138,6 +140,30 @@ def test_every_metric_is_explained(two: Evidence, random: Evidence, name: str) -
             node = explain(known, f"{name} {month:%Y-%m}", depth=depth)
             assert node.amount == (None if value is None else Decimal(value))
             assert node.children or not value
+
+
+@pytest.mark.parametrize("preset", [name for name in PRESETS if name != "saasim"])
+def test_every_metric_is_explained_as_a_policy_takes_it(random: Evidence, preset: str) -> None:
+    """What is explained is what `monthly` says under the policy, and its parts add up to it."""
+    known = replace(random, policy=PRESETS[preset])
+    last = monthly(known.connection, PRESETS[preset]).tail(1).to_dicts()[0]
+    for name, value in last.items():
+        if name in METRICS:
+            node = explain(known, f"{name} {last['month']:%Y-%m}", depth=1)
+            assert node.amount == (None if value is None else Decimal(value)), name
+
+
+def test_a_policy_that_differs_in_nothing_here_explains_the_same(two: Evidence) -> None:
+    """A company in which nothing is late and nobody announced leaving is the same; an invoice always is."""
+    restated = replace(two, policy=named("timing=restated"))
+    unlike = replace(two, policy=named("churn_recognition=scheduled"))
+
+    assert list(shown(explain(restated, "mrr 2026-02", depth=3))) == list(
+        shown(explain(two, "mrr 2026-02", depth=3))
+    )
+    assert explain(unlike, "mrr_churn 2025-12").amount == explain(two, "mrr_churn 2025-12").amount
+    with pytest.raises(Problems, match="is the same under every policy"):
+        explain(unlike, "INV-2026-02-a")
 
 
 @pytest.mark.parametrize("by", SPLITS)

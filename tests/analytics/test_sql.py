@@ -1,7 +1,7 @@
 """Metrics in SQL: the views of a ledger, written by themselves, say what `analytics.metrics` says."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -79,7 +79,7 @@ def assert_near(name: str, split: str, formulas: pl.Series, views: pl.Series) ->
             assert one == other if name in SUMS else abs(Decimal(one) - Decimal(other)) <= near, place
 
 
-def filled(tables: dict[str, pl.DataFrame]) -> duckdb.DuckDBPyConnection:
+def filled(tables: Mapping[str, pl.DataFrame]) -> duckdb.DuckDBPyConnection:
     """Put tables into a ledger in memory."""
     ledger = Ledger.create()
     ledger.post(tables)

@@ -32,7 +32,8 @@ def test_a_program_is_told_everything(run: Path, capsys: pytest.CaptureFixture[s
     assert 0 == answer(["lifetime", str(run), "--json"])
     found = told(capsys)
 
-    assert ["survival", "realised", "values", "paybacks", "renewals", "purchases"] == list(found)
+    names = ["survival", "realised", "values", "paybacks", "renewals", "purchases", "policy"]
+    assert names == list(found)
     assert [3, 3, 3, 2] == [row["at_risk"] for row in found["survival"]]
     assert all(row["value"] is not None or row["reason"] for row in found["values"])
     assert {"simple", "kaplan_meier", "renewal"} <= {row["method"] for row in found["values"]} <= set(METHODS)
@@ -54,6 +55,32 @@ def test_people_are_told_in_five_tables(run: Path, capsys: pytest.CaptureFixture
         assert head in text
     assert "too few to fit" in text
     assert "3 customers, 1 has left" in text
+
+
+def test_who_is_a_customer_is_as_the_policy_says(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Days of a month change nothing for who pays by the month; with usage a customer is worth more.
+
+    Acme uses more than its plan includes: MRR that is not only committed raises its revenue an account.
+    """
+    found = {}
+    for policy in ("saasim", "zuora", "usage=included,usage_window=1"):
+        assert 0 == answer(["lifetime", str(run), "--policy", policy, "--json"])
+        found[policy] = told(capsys)
+    usual, by_days, with_usage = found.values()
+
+    assert {name: rows for name, rows in usual.items() if name != "policy"} == {
+        name: rows for name, rows in by_days.items() if name != "policy"
+    }
+    assert len({one["policy"] for one in found.values()}) == 3
+    worth = [
+        row["value"]
+        for one in (usual, with_usage)
+        for row in one["values"]
+        if row["method"] == "kaplan_meier"
+    ]
+    assert worth[1] > worth[0]
+    assert 0 == answer(["lifetime", str(run), "--policy", "zuora"])
+    assert "policy zuora" in capsys.readouterr().out
 
 
 def test_segments_are_told_apart(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,8 +116,9 @@ def test_without_scipy_everything_but_the_fits_is_there(
         (["--by", "plan"], "customers do not belong to one 'plan'"),
         (["--by", "segmant"], "did you mean 'segment'"),
         (["--every", "0"], "0 months"),
+        (["--policy", "chartmogull"], "did you mean 'chartmogul'"),
     ],
-    ids=["a-plan", "a-slip", "no-months"],
+    ids=["a-plan", "a-slip", "no-months", "no-policy"],
 )
 def test_mistakes_are_explained(
     run: Path, words: list[str], message: str, capsys: pytest.CaptureFixture[str]

@@ -5,10 +5,13 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from analytics.comparison import compare
 from billing import replay
 from billing.ledger import connect, digests
+from metering.document import Problems
 from simulator import failure
 from simulator.__main__ import answer
 from tests.simulator import toy
@@ -70,6 +73,9 @@ def test_each_of_several_books_is_a_run_and_all_stand_side_by_side(
     assert "what-if-dear" in shown
     assert "what-if-dearer" in shown
     assert "committed MRR" in shown
+    heads = next(line.split() for line in shown.splitlines() if "what-if-dear" in line)
+    assert ["toy", "what-if-dear", "what-if-dearer"] == heads, "the run as it is comes first"
+    assert f"saasim compare runs/toy {out}-dear {out}-dearer" in shown
     assert tables(tmp_path / "alone") == tables(tmp_path / "what-if-dearer")
     assert "180.0000" == seats(tmp_path / "what-if-dear")["2026-03"]
     assert "300.0000" == seats(tmp_path / "what-if-dearer")["2026-03"]
@@ -140,8 +146,96 @@ def test_the_library_bills_what_the_command_bills(
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        ("--accounts", "chip, chip", "--accounts", "acme"),
+        ("--accounts", "chosen.txt"),
+        ("--accounts", "acme,bolt,chip", "--where", "account <> 'bolt'"),
+    ],
+)
+def test_some_accounts_are_billed_alone(
+    words: Sequence[str], there: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However they are named: the run has their lines and events, says so, and holds every invariant."""
+    (there / "chosen.txt").write_text("# those who buy\nacme\n\nchip  # devices\n", "utf-8")
+    out = tmp_path / "some"
+    told = json.loads(
+        said(capsys, "replay", "toy", "--prices", "dear.toml", *words, "--out", str(out), "--json")
+    )
+    alone, library = (
+        connect(out / "ledger.duckdb"),
+        replay("runs/toy", "dear.toml", accounts=["acme", "chip"]),
+    )
+
+    assert {"count": 2, "of": 4}.items() <= told["manifest"]["accounts"].items()
+    assert ["acme", "chip"] == (out / "log" / "accounts.txt").read_text().split()
+    for name in ("invoice_lines", "invoices", "payouts", "mrr_balances", "postings"):
+        rows = f'from "{name}" order by all'
+        assert alone.sql(rows).fetchall() == library.connection.sql(rows).fetchall(), name
+    alone.close()
+    assert 0 == answer(["verify", str(out)])
+    assert not (out / "scenario.toml").exists(), "its targets are those of the whole company"
+
+
+def test_a_part_is_compared_with_the_same_part_of_the_whole(
+    there: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Against its own book all is zero; against another the change is what these accounts have of it."""
+    for name, prices in (("same", "scenario/prices.toml"), ("dear", "dear.toml")):
+        said(capsys, "replay", "toy", "--prices", prices, "--accounts", "acme", "--out", str(tmp_path / name))
+    said(capsys, "replay", "toy", "--prices", "dear.toml", "--out", str(tmp_path / "all"))
+    same, dear, whole = (compare("runs/toy", tmp_path / name) for name in ("same", "dear", "all"))
+
+    assert {0, None} == set(same.totals["change"])
+    assert 0 == len(same.causes)
+    assert same.is_of_one_log
+    assert dear.customers.equals(whole.customers.filter(pl.col("account") == "acme"))
+    assert (
+        dear.causes_by("account")
+        .filter(pl.col("account") == "acme")
+        .equals(whole.causes_by("account").filter(pl.col("account") == "acme"))
+    )
+    assert {"gross_margin"} <= set(dear.totals.filter(pl.col("after").is_null())["measure"])
+    assert ["acme"] == dear.to_dict()["accounts"]
+    assert "of 1 account, as if there were no others" in said(
+        capsys, "compare", "toy", str(tmp_path / "dear")
+    )
+
+
+def test_parts_of_other_accounts_are_compared_where_they_meet(there: Path, tmp_path: Path) -> None:
+    """What both have is compared; nothing in common, or a ledger without its log, cannot be."""
+    for name, accounts in (("ab", "acme,bolt"), ("bc", "bolt,chip"), ("c", "chip")):
+        words = ["--prices", "dear.toml", "--accounts", accounts, "--out", str(tmp_path / name)]
+        assert 0 == answer(["replay", "toy", *words])
+
+    assert {"bolt"} == set(compare(tmp_path / "ab", tmp_path / "bc").customers["account"])
+    with pytest.raises(Problems, match="no account in common"):
+        compare(tmp_path / "ab", tmp_path / "c")
+    with pytest.raises(Problems, match="is of other accounts than what it is compared with"):
+        compare(replay("runs/toy"), tmp_path / "c")
+
+
+def test_a_part_stays_one(there: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A replay of some accounts that is replayed is of these accounts still, from the shell and in Python."""
+    said(capsys, "replay", "toy", "--prices", "dear.toml", "--accounts", "acme", "--out", str(tmp_path / "a"))
+    again = ("replay", str(tmp_path / "a"), "--prices", "dearer.toml", "--out", str(tmp_path / "b"), "--json")
+    told = json.loads(said(capsys, *again))
+
+    assert {"count": 1, "of": 4} == told["manifest"]["accounts"]
+    assert compare(tmp_path / "a", tmp_path / "b").before.part == frozenset({"acme"})
+    assert replay(tmp_path / "a").accounts == frozenset({"acme"})
+
+
+@pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["--accounts", "acne,bolt"], "--accounts acne: runs/toy has no such account; did you mean 'acme'?"),
+        (["--accounts", ","], "--accounts: leaves no account"),
+        (["--where", "segment = 'none'"], "--where: leaves no account"),
+        (["--where", "nothing = 1"], "--where"),
+        (["--where", "true; drop table accounts"], "--where"),
+        (["--where", "account in (select content from read_text('dear.toml'))"], "--where"),
+        (["--accounts", "acme", "--where", "account = 'bolt'"], "leaves no account"),
         (["--policy", "later"], "there is no policy 'later'"),
         (["--policy", "now", "--from", "July"], "'July' is no month; write it like 2026-07"),
         (["--policy", "now", "--from", "2027-01"], "the log ends with 2026-04"),

@@ -77,6 +77,51 @@ def test_a_price_that_everything_is_proportional_to_is_found_exactly(
     assert told["numbers"] == {SEATS: 37}
 
 
+def test_a_policy_leaves_the_months_before_it_as_they_were(
+    there: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From March on acme's seats alone make up for what is wanted: the same sum needs a larger step."""
+    rows = replay("runs/toy").sql("select sum(amount) from invoice_lines where price = 'seats' and "
+                                  "subscription = 'acme-1' and month >= date '2026-03-01'")  # fmt: skip
+    seats = Decimal(rows.item()) / 30
+    wanted = ("--free", f"{SEATS}=20:60", "--target", f"billed_delta == {seats * 7}", "--tick", "1")
+    out = there / "march.toml"
+    told = solved(capsys, *wanted, "--policy", "now", "--from", "2026-03", "--out", str(out))
+    replayed = ["replay", "toy", "--prices", str(out), "--policy", "now", "--from", "2026-03"]
+    assert answer([*replayed, "--out", str(there / "runs" / "march"), "--json"]) == 0
+
+    assert told["numbers"] == {SEATS: 37}
+    assert {"policy": "now", "from": "2026-03"} == told["transition"]
+    assert "# from 2026-03 on: everybody" in out.read_text("utf-8")
+    found = compare("runs/toy", "runs/march").by("month", measures=["billed"])
+    assert [0, 0] == found["change"].to_list()[:2]
+    assert told["value"] == found["change"].sum()
+
+
+def test_who_is_not_in_the_cohort_pays_as_before(there: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Prices of others than the cohort move nothing, so nothing can be reached with them."""
+    cohort = ("--policy", "cohort", "--cohort", "select account from accounts where account <> 'acme'")
+    told = solved(
+        capsys, "--free", f"{SEATS}=20:60", "--target", "billed_delta == 5", "--tick", "5", *cohort, code=1
+    )
+
+    assert told["state"] == "out of reach"
+    assert {trial["value"] for trial in told["tried"]} == {0}
+    words = ["solve", "toy", "--free", f"{SEATS}=20:40", "--target", "billed_delta == 5", "--tick", "10"]
+    assert answer([*words, *cohort]) == 1
+    assert "no number of 20 to 40 moves billed_delta: nobody is billed by it" in capsys.readouterr().out
+
+
+def test_a_policy_that_cannot_be_is_said_before_the_search(
+    there: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is told in the same words as by replay."""
+    words = ["solve", "toy", "--free", SEATS, "--target", "billed_delta == 0", "--policy", "phased"]
+
+    assert answer(words) == 2
+    assert "--policy phased: needs --phase-months" in capsys.readouterr().err
+
+
 def test_the_run_as_it_is_needs_no_other_price(there: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With its own book, what keeps revenue is today's price."""
     told = solved(capsys, "--free", f"{SEATS}=10:50", "--target", "revenue_delta == 0", "--tick", "5")

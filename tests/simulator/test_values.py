@@ -17,6 +17,7 @@ from simulator.values import (
     duration_text,
     integer_text,
     money_text,
+    money_texts,
     percent_text,
     short_money_text,
     sparkline,
@@ -61,6 +62,33 @@ def test_money_is_written_whole_or_short(amount: str, currency: str, whole: str,
     """With the sign of its currency, or its code."""
     assert whole == whole_money_text(Decimal(amount), currency)
     assert short == short_money_text(Decimal(amount), currency)
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [("0.37", "$0.37"), ("-0.37", "-$0.37"), ("0.0037", "$0.004"), ("0.5", "$0.50"), ("1.4", "$1")],
+)
+def test_an_amount_that_is_there_is_not_told_as_nothing(amount: str, text: str) -> None:
+    """Of less than one unit there are the digits that say how much."""
+    assert text == whole_money_text(Decimal(amount), "USD")
+
+
+@pytest.mark.parametrize(
+    ("amounts", "texts"),
+    [
+        ("172314649.12 172314649.49 0.37", ["$172,314,649.12", "$172,314,649.49", "$0.37"]),
+        ("12.40 12.77 0.37", ["$12.40", "$12.77", "$0.37"]),
+        ("1400.40 1512.70 112.30", ["$1,400", "$1,513", "$112"]),
+        ("5 7 2", ["$5", "$7", "$2"]),
+        ("0 0 0", ["$0", "$0", "$0"]),
+        ("0.00123 0 0.00123", ["$0.001", "$0.000", "$0.001"]),
+        ("- 1.50 -", ["–", "$1.50", "–"]),
+    ],
+)
+def test_amounts_that_are_read_together_have_cents_together(amounts: str, texts: list[str]) -> None:
+    """Cents are there where one of them is small, so that the row adds up for the eye."""
+    values = [None if amount == "-" else Decimal(amount) for amount in amounts.split()]
+    assert texts == money_texts(values, "USD")
 
 
 def test_money_has_the_places_of_its_currency() -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -14,15 +15,19 @@ from rich.console import Console
 
 from analytics.effect import Effect, effects
 from analytics.standing import MEASURES, RATIOS, Place, difference
+from analytics.student import Estimate
 from metering.document import Problems
 from simulator.__main__ import answer
 from simulator.processes import Interrupted
 from simulator.whatif import display
 from simulator.whatif.answer import answer as answered
+from simulator.whatif.drawing import curve
 from simulator.whatif.experiment import Case, Outcome, Question, attempt, attempt_all, read
+from simulator.whatif.page import Heading, page
 from simulator.whatif.record import TRIALS
 from simulator.whatif.sweep import sweeps, zero
 from simulator.whatif.vocabulary import in_words_of
+from tests.simulator.test_compare_command import Read
 
 BOOK = """
 name = "Shop"
@@ -296,18 +301,56 @@ def shown(shop: Path, outcomes: list[Outcome]) -> str:
     return screen.file.getvalue()
 
 
+def test_the_page_says_what_the_terminal_says(shop: Path, dearer: list[Outcome]) -> None:
+    """Every interval of the one stands in the other; it is one file that runs and loads nothing."""
+    hostile = "</title><script>alert(1)</script>"
+    made = page(
+        answered(dearer, []), Heading(hostile, "dearer.toml", "2 months from 2026-01", "USD", "as said")
+    )
+    read = Read(made)
+    said, words = shown(shop, dearer), " ".join(read.words)
+    intervals = re.findall(r"[+-]?\$[\d,.]+ ± \$[\d,.]+", said)
+
+    assert len(intervals) > 10
+    assert {interval for interval in intervals if interval not in words} == set()
+    assert hostile in words
+    assert {"script", "link", "img", "iframe"}.isdisjoint(tag for tag, _ in read.tags)
+    assert any((given.get("content") or "").startswith("default-src 'none'") for _, given in read.tags)
+
+
+def test_a_sweep_is_drawn_where_its_numbers_are(shop: Path, dearer: list[Outcome]) -> None:
+    """The line goes from the left end to the right, higher where there is more, within its band."""
+    low, high = (Estimate(mean, mean - 5, mean + 5, 1.0, 3) for mean in (-10.0, 30.0))
+    drawn = Read(curve([(1.0, high), (0.0, low)], label="x"))
+    places = {
+        attributes["class"]: [tuple(map(float, at.split(","))) for at in (attributes["points"] or "").split()]
+        for tag, attributes in drawn.tags
+        if tag in ("polygon", "polyline")
+    }
+    (left, below), (right, above) = places["mean"]
+    zero = places["zero"][0][1]
+
+    assert (left, right) == (0, 1000)
+    assert above < zero < below  # an SVG counts from the top
+    assert (below - zero) / (zero - above) == pytest.approx(10 / 30, rel=0.01)
+    assert min(y for _, y in places["band"]) < above < below < max(y for _, y in places["band"])
+    assert curve([(1.0, high)], label="x") == ""
+
+
 def test_the_command_leaves_every_number_of_every_seed(
     shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As data on stdout, and as a table in a directory; progress goes to stderr."""
     words = ["whatif", str(shop / "scenario.toml"), "--prices", str(shop / "dearer.toml"), "--jobs", "1"]
 
-    code = answer([*words, "--seeds", "1", "--months", "1", "--json", "--out", str(tmp_path / "out")])
+    places = ("--out", str(tmp_path / "out"), "--html", str(tmp_path / "page.html"))
+    code = answer([*words, "--seeds", "1", "--months", "1", "--json", *places])
     said = capsys.readouterr()
     told = json.loads(said.out)
 
     assert (code, said.err.count("have lived")) == (0, 1)
     assert told["effects"][0]["total"]["low"] is None
+    assert "One seed has no interval" in (tmp_path / "page.html").read_text("utf-8")
     rows = pl.read_parquet(tmp_path / "out" / TRIALS)
     revenue = rows.filter((pl.col("split") == "total") & (pl.col("measure") == "revenue"))
     assert float(revenue["after"][0] - revenue["before"][0]) == told["effects"][0]["total"]["mean"]
@@ -319,6 +362,10 @@ def test_the_command_leaves_every_number_of_every_seed(
         (["--seeds", "0"], "--seeds: 0 seeds"),
         (["--policy", "nwo"], "did you mean 'now'"),
         (["--from", "March"], "is no month"),
+        (["--from", "2026-03"], "--from 2026-03: the company is followed to 2026-02"),
+        (["--phase-months", "3"], "--phase-months: goes with --policy phased"),
+        (["--policy", "phased"], "--policy phased: needs --phase-months"),
+        (["--html", "nowhere/page.html"], "there is no directory nowhere"),
         (["--sweep", "price=-1,0"], "greater than or equal to 0"),
         (["--set", "agents.customers.web.chrun=1"], "chrun"),
     ],
