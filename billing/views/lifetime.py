@@ -109,16 +109,18 @@ select segment, age, at_risk, ended, censored, survival, share * sqrt(spread) as
     pow(share, exp(-{Z} * sqrt(spread) / -ln(share))) as high
 from inside"""
 
+# Sums are exact, or in one order: the same rows give the same digits, whatever the threads.
 _VALUE = f"""
 with {_LIVES},
     earned as (
         select p.account, greatest(datediff('month', l.began, p.month), 0) as age,
-            sum(gross_profit)::double as profit
+            sum(gross_profit) as profit
         from customer_profit p join lives l on l.account = p.account and l.segment = '' group by all
     ),
     ages as (select account, segment, unnest(generate_series(0, known)) as age from lives),
     seen as (
-        select a.*, coalesce(profit, 0) as profit, avg(coalesce(profit, 0)) over alike as mean,
+        select a.*, coalesce(profit, 0)::double as profit,
+            (sum(coalesce(profit, 0)) over alike)::double / count(*) over alike as mean,
             count(*) over alike as customers
         from ages a left join earned e on e.account = a.account and e.age = a.age
         window alike as (partition by a.segment, a.age)
@@ -128,7 +130,8 @@ with {_LIVES},
         from seen
     ),
     steps as (
-        select segment, age, count(*) as customers, any_value(mean) as step, sum(error * error) as spread
+        select segment, age, count(*) as customers, any_value(mean) as step,
+            sum(error * error order by account) as spread
         from apart group by all
     ),
     summed as (
