@@ -34,6 +34,19 @@ def _mix(part: str, *, shares: bool = True) -> Drawing:
     return draw
 
 
+def _shares(name: str, part: str) -> Chart:
+    return Chart(
+        name,
+        f"Revenue mix by {part}",
+        f"The share of each {part} in the net revenue of the month.",
+        REVENUE,
+        _BY_PART.format(part=part).strip(),
+        {"month": MONTH, part: TEXT, "net_revenue": MONEY},
+        _mix(part),
+        largest("net_revenue", part, MONEY, "Net revenue"),
+    )
+
+
 def _margin(frame: pl.DataFrame, style: Style) -> Drawn:
     found = apart(frame, "gross_margin", "stream", style)
     return lines(found, style, RATIO, hues=parts(found.names, "stream", style))
@@ -64,26 +77,8 @@ CHARTS = (
         largest("net_revenue", "stream", MONEY, "Net revenue"),
         Overlay("net_revenue", MONEY),
     ),
-    Chart(
-        "revenue_mix",
-        "Revenue mix by stream",
-        "The share of each stream in the net revenue of the month.",
-        REVENUE,
-        _BY_PART.format(part="stream").strip(),
-        {"month": MONTH, "stream": TEXT, "net_revenue": MONEY},
-        _mix("stream"),
-        largest("net_revenue", "stream", MONEY, "Net revenue"),
-    ),
-    Chart(
-        "revenue_mix_by_segment",
-        "Revenue mix by segment",
-        "The share of each segment in the net revenue of the month.",
-        REVENUE,
-        _BY_PART.format(part="segment").strip(),
-        {"month": MONTH, "segment": TEXT, "net_revenue": MONEY},
-        _mix("segment"),
-        largest("net_revenue", "segment", MONEY, "Net revenue"),
-    ),
+    _shares("revenue_mix", "stream"),
+    _shares("revenue_mix_by_segment", "segment"),
     Chart(
         "gross_margin",
         "Gross margin by stream",

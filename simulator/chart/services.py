@@ -3,7 +3,7 @@
 import polars as pl
 
 from simulator.chart import stack
-from simulator.chart.chart import SERVICES, Chart, Drawing, Drawn
+from simulator.chart.chart import SERVICES, Chart, Drawn
 from simulator.chart.column import COUNT, MONEY, MONTH, NUMBER, RATIO
 from simulator.chart.line import Overlay, lines, named
 from simulator.chart.sentence import growth, went
@@ -15,11 +15,15 @@ def _hours(frame: pl.DataFrame, style: Style) -> Drawn:
     return stack.bars(columns(frame, ["billable", "other"]), style, NUMBER)
 
 
-def _only(name: str, unit: str, words: str) -> Drawing:
+def _line(column: str, head: str, meaning: str, unit: str, said: str, *, words: str = "") -> Chart:
     def draw(frame: pl.DataFrame, style: Style) -> Drawn:
-        return lines(series(frame, name)._replace(names=[words]), style, unit)
+        return lines(series(frame, column)._replace(names=[words]), style, unit)
 
-    return draw
+    return Chart(
+        column, head, meaning, SERVICES,
+        f"select month, {column} from metrics_by_month where {column} is not null order by month",
+        {"month": MONTH, column: unit}, draw, growth(column, unit, said), Overlay(column, unit),
+    )  # fmt: skip
 
 
 def _training(frame: pl.DataFrame, style: Style) -> Drawn:
@@ -33,16 +37,11 @@ def _tickets(frame: pl.DataFrame, style: Style) -> Drawn:
 
 
 CHARTS = (
-    Chart(
+    _line(
         "utilisation", "Utilisation of consultants",
         "Billable hours over available hours (1,920 a year for each consultant who worked in the last three "
         "months).",
-        SERVICES,
-        "select month, utilisation from metrics_by_month where utilisation is not null order by month",
-        {"month": MONTH, "utilisation": RATIO},
-        _only("utilisation", RATIO, ""),
-        growth("utilisation", RATIO, "Utilisation"),
-        Overlay("utilisation", RATIO),
+        RATIO, "Utilisation",
     ),
     Chart(
         "hours", "Hours worked",
@@ -55,16 +54,10 @@ CHARTS = (
         went({"billable": "Billable hours a month", "other": "Other hours a month"}, NUMBER),
         Overlay("billable", NUMBER),
     ),
-    Chart(
+    _line(
         "revenue_per_consultant", "Revenue per consultant",
         "Revenue of services over twelve months, per consultant at work in them.",
-        SERVICES,
-        "select month, revenue_per_consultant from metrics_by_month\n"
-        "where revenue_per_consultant is not null order by month",
-        {"month": MONTH, "revenue_per_consultant": MONEY},
-        _only("revenue_per_consultant", MONEY, "a year"),
-        growth("revenue_per_consultant", MONEY, "Revenue per consultant a year"),
-        Overlay("revenue_per_consultant", MONEY),
+        MONEY, "Revenue per consultant a year", words="a year",
     ),
     Chart(
         "training", "Training",
